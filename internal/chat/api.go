@@ -1,0 +1,250 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"llchat/internal/health"
+	"llchat/internal/identity"
+	"llchat/internal/safetext"
+	"llchat/internal/trust"
+)
+
+// API is what a face of the engine may ask for: the window, the commands and
+// the control socket all hold one. A *Node is one; so is the client of a
+// running node's control socket. Every method may be called from any
+// goroutine. Errors are *Error where the user can do something about them.
+//
+// Where a method takes who, that is a Peer.Key, a petname, a nick, an
+// instance name, or at least 8 hex digits of a fingerprint (cli.md, PEER).
+type API interface {
+	Status(ctx context.Context) (Status, error)
+	Peers(ctx context.Context) ([]Peer, error)
+	Requests(ctx context.Context) ([]Request, error)
+
+	// Send gives a message to the outbox and returns it as it stands there.
+	// To a claim that never proved a key it first dials and pins the key that
+	// answers (security.md 6.2); that may take seconds.
+	Send(ctx context.Context, who, text string) (Message, error)
+
+	// Accept pins a proven key; what it sent while waiting becomes messages.
+	Accept(ctx context.Context, who string) (Peer, error)
+	Block(ctx context.Context, who string) (Peer, error)
+
+	// Set changes nick, status, message or strangers.
+	Set(ctx context.Context, key, value string) error
+
+	// History returns at most n messages before the given row (0: the
+	// newest), oldest first.
+	History(ctx context.Context, who string, before int64, n int) ([]Message, error)
+
+	// Draft and SetDraft keep what is being written, on disk, for Peer.Key.
+	Draft(ctx context.Context, key string) (string, error)
+	SetDraft(ctx context.Context, key, text string) error
+
+	// Subscribe delivers events from now on. With since above zero every
+	// stored fact with a higher number comes first.
+	Subscribe(ctx context.Context, since uint64) (Feed, error)
+}
+
+// Feed is a subscription. A reader that falls behind loses no fact: state
+// events coalesce, and in place of facts that no longer fit it gets one
+// Resync that says where to ask again.
+type Feed interface {
+	// Next waits for events and returns all that are there, in order.
+	Next(ctx context.Context) ([]Event, error)
+	Close() error
+}
+
+// Trust is the trust of a key, in the six words of security.md 6.2.
+type Trust = trust.State
+
+// The states of a key. An empty Trust means that no key was proven yet.
+const (
+	Unknown  = trust.Unknown
+	Pinned   = trust.Pinned
+	Verified = trust.Verified
+	Conflict = trust.Conflict
+	Blocked  = trust.Blocked
+	Retired  = trust.Retired
+)
+
+// Presence of a peer as shown: the TXT's avail is online.
+type Presence string
+
+// Presence values of cli.md.
+const (
+	Online  Presence = "online"
+	Away    Presence = "away"
+	DND     Presence = "dnd"
+	Offline Presence = "offline"
+)
+
+// Peer is one row of the roster: a contact, a proven stranger, or a mere
+// claim heard on the link.
+type Peer struct {
+	// Key names the row: the fingerprint, or "~" and the instance name for a
+	// claim that never proved a key.
+	Key         string        `json:"key"`
+	Fingerprint identity.Pin  `json:"fingerprint"`
+	Name        safetext.Text `json:"name"`
+	Nick        safetext.Text `json:"nick"`
+	Instance    safetext.Text `json:"instance"`
+	Trust       Trust         `json:"trust"`
+	Presence    Presence      `json:"presence"`
+	Message     safetext.Text `json:"message"`
+	Encrypts    *bool         `json:"encrypts"`
+	Stream      bool          `json:"stream"`
+	Addresses   []string      `json:"addresses"`
+	LastSeen    time.Time     `json:"lastSeen,omitzero"`
+
+	// Waiting: this peer has not accepted us yet.
+	Waiting bool `json:"waiting,omitempty"`
+	// Asks: a request of this peer waits for our answer.
+	Asks bool `json:"asks,omitempty"`
+	// Of is the contact whose name a key in conflict claims.
+	Of identity.Pin `json:"of,omitzero"`
+	// Note says in words what keeps this peer from chatting.
+	Note safetext.Text `json:"note,omitzero"`
+	// Gone: the row is no more (it left, or became part of another row).
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Contact reports whether the user has accepted the peer.
+func (p Peer) Contact() bool { return p.Trust == Pinned || p.Trust == Verified }
+
+// Direction of a message.
+type Direction string
+
+// Directions.
+const (
+	In  Direction = "in"
+	Out Direction = "out"
+)
+
+// State of a message: queued, sent, delivered, displayed or failed for one
+// of ours, received for one of theirs.
+type State string
+
+// Delivery states of cli.md.
+const (
+	Queued    State = "queued"
+	Sent      State = "sent"
+	Delivered State = "delivered"
+	Displayed State = "displayed"
+	Failed    State = "failed"
+	Received  State = "received"
+)
+
+// Reasons that say why a message is not delivered yet.
+const (
+	ReasonNotHere   = "not-here"
+	ReasonWaiting   = "waiting" // the other side has not accepted us yet
+	ReasonNoReceipt = "no-receipt"
+)
+
+// Message is one message of a conversation.
+type Message struct {
+	ID        string        `json:"id"`
+	Peer      identity.Pin  `json:"peer"`
+	Name      safetext.Text `json:"name"`
+	Room      string        `json:"room"`
+	Direction Direction     `json:"direction"`
+	Body      safetext.Text `json:"body"`
+	Replaces  string        `json:"replaces"`
+	State     State         `json:"state"`
+	Reason    string        `json:"reason"`
+	// Row orders the conversation and pages History.
+	Row int64 `json:"row"`
+	// Delayed: sent again after an outage.
+	Delayed bool `json:"delayed,omitempty"`
+	// Written is when we wrote it or first saw it.
+	Written time.Time `json:"written"`
+}
+
+// Request is a stranger who waits to be accepted.
+type Request struct {
+	Fingerprint identity.Pin    `json:"fingerprint"`
+	Name        safetext.Text   `json:"name"`
+	Body        safetext.Text   `json:"body"` // the newest waiting message
+	Bodies      []safetext.Text `json:"bodies,omitempty"`
+	Address     string          `json:"address,omitempty"`
+	// Gone: accepted, blocked or pushed out of the queue.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// ConflictNotice tells that an unknown key claims a contact's name. At most
+// one a contact and hour (P-15).
+type ConflictNotice struct {
+	Fingerprint identity.Pin  `json:"fingerprint"`
+	Name        safetext.Text `json:"name"`
+	Of          identity.Pin  `json:"of"`
+	OfName      safetext.Text `json:"ofName"`
+}
+
+// HealthNotice tells that something became wrong, or right again (Gone).
+type HealthNotice struct {
+	health.Item
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Resync tells that the reader was too slow: subscribe again from Seq, and
+// take Peers and Requests anew.
+type Resync struct {
+	Seq uint64 `json:"from"`
+}
+
+// Event is something that happened. Body is one of Peer, Message, Request,
+// ConflictNotice, HealthNotice and Resync. In JSON the fields of Body follow
+// type, seq and time in one flat object.
+type Event struct {
+	Seq  uint64
+	Time time.Time
+	Body any
+}
+
+// Status describes the node itself.
+type Status struct {
+	Name        safetext.Text `json:"name"` // instance name; empty when not published
+	Nick        safetext.Text `json:"nick"`
+	Status      Presence      `json:"status"`
+	Message     safetext.Text `json:"message"`
+	Fingerprint identity.Pin  `json:"fingerprint"`
+	Port        uint16        `json:"port"`
+	Addresses   []string      `json:"addresses"`
+	Interfaces  []Interface   `json:"interfaces"`
+	Visibility  string        `json:"visibility"`
+	Strangers   string        `json:"strangers"`
+	Running     bool          `json:"running"` // a node holds the profile
+	Ready       bool          `json:"ready"`   // can be found and dialled
+	Fresh       bool          `json:"fresh"`   // the user never chose a nick: show the welcome
+	Profile     string        `json:"profile"`
+	PostQuantum bool          `json:"postQuantum"`
+	Health      []health.Item `json:"health"`
+}
+
+// Interface is a network interface in use.
+type Interface struct {
+	Name      string   `json:"name"`
+	Addresses []string `json:"addresses"`
+}
+
+// Exit codes of cli.md, carried by Error.
+const (
+	CodeError   = 1
+	CodeUsage   = 2
+	CodeNotYet  = 3
+	CodeRefused = 4
+	CodeNoSuch  = 5
+)
+
+// Error is a failure that the user can act on: what happened, what to do, and
+// the exit code of cli.md.
+type Error struct {
+	Code       int    `json:"code"`
+	Text       string `json:"error"`
+	Hint       string `json:"hint,omitempty"`
+	Candidates []Peer `json:"candidates,omitempty"` // an ambiguous name
+}
+
+func (e *Error) Error() string { return e.Text }

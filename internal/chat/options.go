@@ -1,0 +1,34 @@
+package chat
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"llchat/internal/mdns/link"
+)
+
+// Options says which node to open and how.
+type Options struct {
+	Profile    string   // name or folder; empty is the default profile
+	Temporary  bool     // a throw-away profile in place of Profile
+	Passive    bool     // browse and dial, but never publish and never listen
+	Nick       string   // the rest: kept settings, overridden when not empty
+	Port       uint16   //
+	Visibility string   // open or quiet
+	Strangers  string   // ask, accept or refuse
+	Interfaces []string // names; empty is every usable one
+	Log        *slog.Logger
+	Wire       io.Writer // --debug-wire
+	Network    *Network  // nil is the real one
+}
+
+// Network is how a node touches the link: discovery, listening, dialling.
+// Tests and the demo bring one of their own.
+type Network struct {
+	Source link.Source
+	Listen func(ctx context.Context, port uint16) ([]net.Listener, uint16, error)
+	Dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+}
