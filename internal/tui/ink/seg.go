@@ -1,0 +1,114 @@
+package ink
+
+import (
+	"strconv"
+	"time"
+
+	"llchat/internal/safetext"
+)
+
+// constant is a string that only a constant of the caller's source can be:
+// no other package can name the type, so no variable converts to it.
+type constant string
+
+// Own is a text of our own source, for tables.
+type Own struct{ s string }
+
+// Const makes an Own of a constant.
+func Const(s constant) Own { return Own{string(s)} }
+
+// IsEmpty reports whether there is nothing to draw.
+func (o Own) IsEmpty() bool { return o.s == "" }
+
+// String returns the constant, for comparing and for the line mode.
+func (o Own) String() string { return o.s }
+
+// Seg is a piece of a row: text and the style it is drawn in.
+type Seg struct {
+	s  string
+	st Style
+}
+
+// L is a literal of our own source.
+func L(st Style, s constant) Seg { return Seg{string(s), st} }
+
+// O is a constant out of a table.
+func O(st Style, o Own) Seg { return Seg{o.s, st} }
+
+// T is text that was cleaned: everything that came from a peer, from the
+// system or from an error.
+func T(st Style, t safetext.Text) Seg { return Seg{t.String(), st} }
+
+// N is a number, with a comma between thousands.
+func N(st Style, n int) Seg {
+	if -1000 < n && n < 1000 {
+		return Seg{strconv.Itoa(n), st}
+	}
+	digits := strconv.Itoa(n)
+	out := make([]byte, 0, len(digits)+len(digits)/3)
+	for i, d := range []byte(digits) {
+		if i > 0 && d != '-' && digits[i-1] != '-' && (len(digits)-i)%3 == 0 {
+			out = append(out, ',')
+		}
+		out = append(out, d)
+	}
+	return Seg{string(out), st}
+}
+
+// Clock is the time of day.
+func Clock(st Style, t time.Time) Seg { return Seg{t.Format("15:04"), st} }
+
+// Day is a date in words, with the year when it is not this one.
+func Day(st Style, t, now time.Time) Seg {
+	switch {
+	case SameDay(t, now):
+		return Seg{"Today", st}
+	case SameDay(t, now.AddDate(0, 0, -1)):
+		return Seg{"Yesterday", st}
+	case t.Year() == now.Year():
+		return Seg{t.Format("Monday 2 January"), st}
+	}
+	return Seg{t.Format("Monday 2 January 2006"), st}
+}
+
+// Ago is how long something is past, in its largest unit.
+func Ago(st Style, d time.Duration) Seg {
+	switch {
+	case d < time.Minute:
+		return Seg{"now", st}
+	case d < time.Hour:
+		return Seg{strconv.Itoa(int(d/time.Minute)) + "m", st}
+	case d < 24*time.Hour:
+		return Seg{strconv.Itoa(int(d/time.Hour)) + "h", st}
+	}
+	return Seg{strconv.Itoa(int(d/(24*time.Hour))) + "d", st}
+}
+
+// Typed is what the user is writing, without line feeds. It is drawn cleaned,
+// for a paste may hold anything; what is sent stays as it was.
+func Typed(st Style, s string) Seg {
+	if printable(s) {
+		return Seg{s, st}
+	}
+	return T(st, safetext.Body(s))
+}
+
+// IsEmpty reports whether there is nothing to draw.
+func (s Seg) IsEmpty() bool { return s.s == "" }
+
+// With is the same text in another style.
+func (s Seg) With(st Style) Seg { return Seg{s.s, st} }
+
+// SameDay reports whether two times fall on one day of their own clock.
+func SameDay(a, b time.Time) bool {
+	return a.YearDay() == b.YearDay() && a.Year() == b.Year()
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}

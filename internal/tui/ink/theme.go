@@ -1,0 +1,203 @@
+package ink
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/lucasb-eyer/go-colorful"
+)
+
+// Style is what a piece means: a token for the letters, the ground it lies on
+// and whether it is bold. A theme says how that looks.
+type Style uint16
+
+// Tokens for the letters. Hue makes more of them, one for each person.
+const (
+	Fg     Style = iota
+	Mut          // times and hints
+	Acc          // keys, links, focus
+	OK           // verified, nothing else
+	New          // new key, unread line, waiting
+	Err          // not sent, another key
+	Rule         // lines between panes; no text
+	tokens = 16
+	hues   = 48
+)
+
+// Grounds and weight, to be added to a token with |.
+const (
+	OnBar  Style = 1 << 6
+	OnSel  Style = 2 << 6
+	OnBad  Style = 3 << 6 // another key claims this name: nothing else is a red bar
+	Bold   Style = 1 << 8
+	ground Style = 3 << 6
+	token  Style = 1<<6 - 1
+	styles       = 1 << 9
+)
+
+// Hue is the token of a person: an angle on the colour circle after XEP-0392,
+// made of the first two octets of the key's fingerprint, so that an impostor
+// with the same name has another colour.
+func Hue(a, b byte) Style {
+	angle := float64(uint16(a)|uint16(b)<<8) / 65536 // XEP-0392 4.2: little endian
+	return tokens + Style(angle*hues)
+}
+
+// Theme turns styles into the bytes that switch a terminal to them.
+type Theme struct {
+	Name  string
+	ID    int // differs between themes; part of cache keys
+	Ascii bool
+
+	colour [tokens + hues]rgb
+	bg     [4]rgb
+	mode   mode
+	paint  bool // the ground itself is drawn, not the terminal's own
+	made   [styles]string
+}
+
+type rgb struct{ r, g, b uint8 }
+
+type mode int
+
+const (
+	full    mode = iota // colours of our own
+	sixteen             // the terminal's 16 colours, no coloured ground
+	mono                // bold and reverse only
+)
+
+// Dark, Light and Contrast are the themes of ui/README.md 6.3.
+func Dark() *Theme {
+	t := &Theme{Name: "dark", ID: 1}
+	t.set(rgbOf(0x16181d), 0.70, map[Style]uint32{
+		Fg: 0xd7dae0, Mut: 0x9aa1ad, Acc: 0x79b8ff, OK: 0x7ee787, New: 0xf2cc60, Err: 0xff9a8f, Rule: 0x4a515e,
+	}, 0x252a34, 0x2f3b52, 0xb3261e)
+	return t
+}
+
+// Light is for light terminals.
+func Light() *Theme {
+	t := &Theme{Name: "light", ID: 2}
+	t.set(rgbOf(0xfbfaf7), 0.38, map[Style]uint32{
+		Fg: 0x24262b, Mut: 0x555b64, Acc: 0x0b57b0, OK: 0x0b6b2b, New: 0x7a4d00, Err: 0xa4161a, Rule: 0xb9b6ad,
+	}, 0xe9e7e0, 0xd6e4fb, 0xb3261e)
+	return t
+}
+
+// Contrast is black and white, yellow for keys; alarms are black on yellow.
+func Contrast() *Theme {
+	t := &Theme{Name: "contrast", ID: 3, paint: true}
+	t.set(rgbOf(0x000000), 0.78, map[Style]uint32{
+		Fg: 0xffffff, Mut: 0xffffff, Acc: 0xffff00, OK: 0x00ff66, New: 0xffd75f, Err: 0xffb0a8, Rule: 0xffffff,
+	}, 0x1c1c1c, 0x00264d, 0xffff00)
+	t.colour[tokens-1] = rgb{} // letters on the alarm ground
+	return t
+}
+
+// Sixteen uses the terminal's own colours, for the Linux console.
+func Sixteen() *Theme { return &Theme{Name: "16", ID: 4, mode: sixteen} }
+
+// Mono has no colour at all (NO_COLOR).
+func Mono() *Theme { return &Theme{Name: "mono", ID: 5, mode: mono} }
+
+// InAscii is the theme with signs that every font has.
+func (t *Theme) InAscii() *Theme {
+	t.Ascii = true
+	t.ID += 8
+	return t
+}
+
+// GlyphString is the sign as text, for the line mode and tests.
+func (t *Theme) GlyphString(g Glyph) string { return t.glyph(g) }
+
+func (t *Theme) set(base rgb, lightness float64, letters map[Style]uint32, bar, sel, bad uint32) {
+	for tok, c := range letters {
+		t.colour[tok] = rgbOf(c)
+	}
+	t.colour[tokens-1] = rgb{255, 255, 255}
+	t.bg = [4]rgb{base, rgbOf(bar), rgbOf(sel), rgbOf(bad)}
+	for i := range hues {
+		r, g, b := colorful.HSLuv(360*(float64(i)+0.5)/hues, 1, lightness).RGB255()
+		t.colour[tokens+i] = rgb{r, g, b}
+	}
+}
+
+func rgbOf(c uint32) rgb { return rgb{uint8(c >> 16), uint8(c >> 8), uint8(c)} }
+
+// letters and ground of a style in a full theme.
+func (t *Theme) pair(st Style) (fg, bg rgb) {
+	bg = t.bg[st&ground>>6]
+	if st&ground == OnBad {
+		return t.colour[tokens-1], bg
+	}
+	return t.colour[st&token], bg
+}
+
+// prefix is the SGR sequence of a style. It starts with a reset, so that no
+// attribute of the piece before lives on.
+func (t *Theme) prefix(st Style) string {
+	st &= styles - 1
+	if t.made[st] == "" {
+		t.made[st] = t.make(st)
+	}
+	return t.made[st]
+}
+
+func (t *Theme) make(st Style) string {
+	s := "\x1b[0"
+	if st&Bold != 0 {
+		s += ";1"
+	}
+	switch t.mode {
+	case full:
+		fg, bg := t.pair(st)
+		s += fmt.Sprintf(";38;2;%d;%d;%d", fg.r, fg.g, fg.b)
+		if st&ground != 0 || t.paint {
+			s += fmt.Sprintf(";48;2;%d;%d;%d", bg.r, bg.g, bg.b)
+		}
+	case sixteen:
+		s += sixteenSGR(st)
+	case mono:
+		if st&ground != 0 {
+			s += ";7"
+		}
+		if st&token == Acc || st&token == Err {
+			s += ";1"
+		}
+	}
+	return s + "m"
+}
+
+func sixteenSGR(st Style) string {
+	if st&ground != 0 {
+		return ";7" // a palette's blue is unknowable: no coloured ground
+	}
+	switch tok := st & token; {
+	case tok == OK:
+		return ";32"
+	case tok == New:
+		return ";33"
+	case tok == Err, tok == Acc:
+		return ";1"
+	case tok >= tokens:
+		return [...]string{";36", ";35", ";34;1", ";36;1"}[tok%4]
+	}
+	return ""
+}
+
+// contrast is the ratio of WCAG 2.1, 1.4.3.
+func contrast(a, b rgb) float64 {
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+func luminance(c rgb) float64 {
+	lin := func(v uint8) float64 {
+		f := float64(v) / 255
+		if f <= 0.04045 {
+			return f / 12.92
+		}
+		return math.Pow((f+0.055)/1.055, 2.4)
+	}
+	return 0.2126*lin(c.r) + 0.7152*lin(c.g) + 0.0722*lin(c.b)
+}

@@ -1,0 +1,78 @@
+package ink
+
+// Wrap breaks a text into rows of at most w cells: at line feeds, else at
+// spaces, between wide clusters, and inside a word that is longer than a row.
+// A text without a character is one empty row.
+func Wrap(m Method, seg Seg, w int) []Seg {
+	w = max(w, 1)
+	var rows []Seg
+	s := seg.s
+	for {
+		line, rest, more := cutLine(s)
+		rows = wrapLine(m, rows, line, seg.st, w)
+		if !more {
+			return rows
+		}
+		s = rest
+	}
+}
+
+func cutLine(s string) (line, rest string, more bool) {
+	for i := range len(s) {
+		if s[i] == '\n' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+func wrapLine(m Method, rows []Seg, line string, st Style, w int) []Seg {
+	if line == "" {
+		return append(rows, Seg{"", st})
+	}
+	for line != "" {
+		end, rest := fit(m, line, w)
+		rows = append(rows, Seg{line[:end], st})
+		line = line[rest:]
+	}
+	return rows
+}
+
+// fit says where a row of at most w cells ends and where the next one starts.
+// At least one cluster goes into a row, however wide it is.
+func fit(m Method, line string, w int) (end, rest int) {
+	col, brk, brkRest := 0, 0, 0
+	for pos := 0; pos < len(line); {
+		cluster, cw, _ := next(m, line[pos:])
+		cw = max(cw, 1)
+		wide := cw > 1 && len(cluster) > 1
+		if wide {
+			brk, brkRest = pos, pos
+		}
+		if col+cw > w && pos > 0 {
+			switch {
+			case cluster == " ": // a space that ends a full row is eaten
+				return pos, pos + 1
+			case brk > 0:
+				return brk, brkRest
+			}
+			return pos, pos
+		}
+		pos += len(cluster)
+		col += cw
+		if cluster == " " {
+			brk, brkRest = pos-1, pos
+		} else if wide {
+			brk, brkRest = pos, pos
+		}
+	}
+	return len(line), len(line)
+}
+
+// Rows counts what Wrap would return, up to limit.
+func Rows(m Method, seg Seg, w, limit int) int {
+	if len(seg.s) <= w && printable(seg.s) {
+		return 1
+	}
+	return min(len(Wrap(m, seg, w)), limit)
+}
