@@ -93,9 +93,21 @@ func escapeFor(c byte, attr bool) string {
 		if !attr {
 			return ""
 		}
-		return map[byte]string{'\'': "&apos;", '"': "&quot;", '\t': "&#9;", '\n': "&#10;"}[c]
+		return escapeInAttr(c)
 	}
 	return "\uFFFD"
+}
+
+func escapeInAttr(c byte) string {
+	switch c {
+	case '\'':
+		return "&apos;"
+	case '"':
+		return "&quot;"
+	case '\t':
+		return "&#9;"
+	}
+	return "&#10;"
 }
 
 // AppendElement appends e for a place where jabber:client is the default namespace
