@@ -104,7 +104,7 @@ func (p *packer) record(r *Record) {
 	p.buf = append(p.buf, 0, 0)
 	name := p.name
 	if p.legacy && r.Type == TypeSRV {
-		name = func(dst []byte, n Name) []byte { return n.AppendWire(dst) }
+		name = p.plainName
 	}
 	p.buf = appendRdata(p.buf, r, name)
 	// Data too long for 16 bits is over the limit of the packet anyway.
@@ -121,6 +121,17 @@ func (p *packer) name(dst []byte, n Name) []byte {
 		}
 		if at := len(dst) - p.base; at < MaxPacket {
 			p.names[n.wire] = at
+		}
+		dst = append(append(dst, n.wire[0]), n.First()...)
+	}
+	return append(dst, 0)
+}
+
+// plainName writes n without a pointer; later names may point to it.
+func (p *packer) plainName(dst []byte, n Name) []byte {
+	for ; !n.IsRoot(); n = n.Parent() {
+		if _, ok := p.names[n.wire]; !ok && len(dst)-p.base < MaxPacket {
+			p.names[n.wire] = len(dst) - p.base
 		}
 		dst = append(append(dst, n.wire[0]), n.First()...)
 	}
