@@ -1,69 +1,188 @@
 package history
 
-import "llchat/internal/identity"
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
 
-// Store is an open database.
-type Store struct{}
+	"github.com/ncruces/go-sqlite3"
 
-// Open opens the database at path.
-func Open(path string, key [32]byte) (*Store, error) { return &Store{}, nil }
+	"llchat/internal/identity"
+)
 
-// OpenMemory opens a store that leaves no trace.
-func OpenMemory() (*Store, error) { return &Store{}, nil }
+// Store is an open history.
+type Store struct {
+	path    string
+	r, w    *conn // the same one in memory
+	jobs    chan job
+	closing chan struct{}
+	close   sync.Once
+	ended   sync.WaitGroup
+	failed  error // of Close
+	seq     counter
 
-// Close ends the writer.
-func (s *Store) Close() error { return nil }
-
-// NextSeq returns the next number.
-func (s *Store) NextSeq() uint64 { return 0 }
-
-// Append stores a message.
-func (s *Store) Append(m Message) (Message, bool, error) { return m, true, nil }
-
-// Mark changes the state of one of our messages.
-func (s *Store) Mark(peer identity.Pin, id string, st State, reason string) (Message, error) {
-	return Message{}, nil
+	// The following belong to the writer; forget drops what a rollback may
+	// have made untrue.
+	peers     map[identity.Pin]int64 // id in the database
+	outbox    map[int64]load         // by peer
+	newKeys   []time.Time            // when keys entered the queue: L-11
+	reserved  uint64                 // the counter's limit once the transaction commits
+	unindexed int                    // messages that search does not know yet
+	logPages  int                    // length of the write-ahead log
 }
 
-// Outbox returns what is not delivered yet, oldest first.
-func (s *Store) Outbox(peer identity.Pin) ([]Message, error) { return nil, nil }
+// load is how full an outbox is.
+type load struct{ messages, bytes int64 }
 
-// OutboxPeers returns who has an outbox.
-func (s *Store) OutboxPeers() ([]identity.Pin, error) { return nil, nil }
-
-// Page returns the newest n messages before a row, oldest first.
-func (s *Store) Page(peer identity.Pin, before int64, n int) ([]Message, error) { return nil, nil }
-
-// Get returns one message.
-func (s *Store) Get(peer identity.Pin, id string) (Message, bool, error) {
-	return Message{}, false, nil
+func newStore(path string, w, r *conn) (*Store, error) {
+	s := &Store{
+		path: path, r: r, w: w,
+		jobs: make(chan job), closing: make(chan struct{}),
+		peers: map[identity.Pin]int64{}, outbox: map[int64]load{},
+	}
+	if err := s.recall(); err != nil {
+		return nil, errors.Join(err, r.close(), w.close())
+	}
+	w.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		s.logPages = pages
+		return nil
+	})
+	s.ended.Go(s.writer)
+	return s, nil
 }
 
-// Since returns the stored facts after a number.
-func (s *Store) Since(seq uint64, n int) ([]Fact, error) { return nil, nil }
-
-// AddRequest creates or refreshes a request.
-func (s *Store) AddRequest(r Request) (Request, error) { return r, nil }
-
-// AddRequestMessage stores a waiting message.
-func (s *Store) AddRequestMessage(pin identity.Pin, m RequestMessage) (Request, bool, error) {
-	return Request{}, false, nil
+// recall reads the numbers that the writer goes on from.
+func (s *Store) recall() error {
+	seq, _, err := s.w.query("SELECT value FROM meta WHERE name = 'seq'").number()
+	if err != nil {
+		return err
+	}
+	n, _, err := s.w.query(`SELECT count(*) FROM message
+		WHERE row > (SELECT value FROM meta WHERE name = 'indexed')`).number()
+	s.seq.next, s.seq.limit, s.reserved, s.unindexed = uint64(seq), uint64(seq), uint64(seq), int(n)
+	return err
 }
 
-// Requests returns the queue.
-func (s *Store) Requests() ([]Request, error) { return nil, nil }
+// Close commits what is under way, ends the writer and closes the files.
+// Calls after it get ErrClosed. Closing again returns the same.
+func (s *Store) Close() error {
+	s.close.Do(func() {
+		close(s.closing)
+		s.ended.Wait()
+		s.settle()
+		if err := errors.Join(s.r.close(), s.w.close()); err != nil {
+			s.failed = explain("close", s.path, err)
+		}
+	})
+	return s.failed
+}
 
-// Request returns one request.
-func (s *Store) Request(pin identity.Pin) (Request, bool, error) { return Request{}, false, nil }
+// settle makes everything searchable. Should it fail, the next start does it.
+func (s *Store) settle() {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	if s.unindexed > 0 {
+		_ = s.index()
+	}
+}
 
-// DropRequest removes a request.
-func (s *Store) DropRequest(pin identity.Pin) error { return nil }
+// Check reads the whole database and reports damage as *Error.
+func (s *Store) Check() error {
+	var found string
+	err := s.read("check", func(c *conn) error {
+		q := c.query("PRAGMA integrity_check(1)")
+		if q.next() {
+			found = q.stmt.ColumnText(0)
+		}
+		return q.done()
+	})
+	if err == nil && found != "ok" {
+		err = &Error{Path: s.path, Problem: "is damaged", Hint: hintAway, Err: errors.New(found)}
+	}
+	return err
+}
 
-// TakeRequest turns a request into messages.
-func (s *Store) TakeRequest(pin identity.Pin) ([]Message, error) { return nil, nil }
+// read runs do in a transaction of the reading connection, so that all of it
+// sees one state.
+func (s *Store) read(op string, do func(*conn) error) error {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	if s.r.db == nil {
+		return ErrClosed
+	}
+	return explain(op, s.path, s.r.transact("BEGIN", do))
+}
 
-// Draft returns what is being written.
-func (s *Store) Draft(peer string) (string, error) { return "", nil }
+// counter hands out numbers below a limit that is on disk.
+type counter struct {
+	mu          sync.Mutex // guards the following
+	next, limit uint64
+}
 
-// SetDraft keeps what is being written.
-func (s *Store) SetDraft(peer, text string) error { return nil }
+// seqBlock is how many numbers one write reserves. A restart leaves out what
+// was reserved and not used.
+const seqBlock = 1024
+
+// take returns the next number below the limit, its own one by default.
+func (n *counter) take(limit uint64) (uint64, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next >= max(limit, n.limit) {
+		return 0, false
+	}
+	n.next++
+	return n.next - 1, true
+}
+
+func (n *counter) raise(limit uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.limit = max(n.limit, limit)
+}
+
+func (n *counter) current() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.next
+}
+
+// NextSeq returns a number higher than every one before, also than those of
+// earlier starts, for an event that is not stored. It only waits for the disk
+// once in 1,024 numbers; should the disk fail then, numbers go on for as long
+// as the store is open.
+func (s *Store) NextSeq() uint64 {
+	for {
+		if n, ok := s.seq.take(0); ok {
+			return n
+		}
+		if err := s.write("reserve numbers", s.reserve); err != nil {
+			n, _ := s.seq.take(math.MaxInt64)
+			return n
+		}
+	}
+}
+
+// reserve moves the limit on disk. It counts once the transaction commits.
+func (s *Store) reserve(c *conn) error {
+	limit := max(s.seq.current(), s.reserved) + seqBlock
+	err := c.query("UPDATE meta SET value = ? WHERE name = 'seq'").int(int64(limit)).exec()
+	if err != nil {
+		return fmt.Errorf("reserve numbers: %w", err)
+	}
+	s.reserved = limit
+	return nil
+}
+
+// number gives a fact its number, inside a transaction.
+func (s *Store) number(c *conn) (uint64, error) {
+	for {
+		if n, ok := s.seq.take(s.reserved); ok {
+			return n, nil
+		}
+		if err := s.reserve(c); err != nil {
+			return 0, err
+		}
+	}
+}
