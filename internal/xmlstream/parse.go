@@ -60,6 +60,7 @@ func (p *parser) element(s string, f *framer, lim *Limits) (*Element, error) {
 func (p *parser) begin(s string, f *framer, lim *Limits) {
 	p.s, p.pos, p.lim = s, 0, lim
 	p.nodes = make([]Element, 0, f.nodes)
+	p.up = slices.Grow(p.up, f.nodes)
 	if f.attrs > 0 {
 		p.attrs = make([]Attr, 0, f.attrs)
 	}
