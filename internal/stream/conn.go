@@ -1,0 +1,402 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
+)
+
+// Conn is an open stream.
+//
+//	open --Close, their </stream:stream>--> ending --both tags, both close_notify--> gone
+//	  |                                        |
+//	  +------ error, Abort: our error is the last thing we say ------------------> gone
+//
+// The reader owns the Conn: it alone decides that the stream is over and tears
+// down. Everybody else asks: by ending the outbox, or by cutting the socket.
+type Conn struct {
+	node   *Node
+	gate   *gate
+	tls    *tls.Conn
+	peer   Peer
+	names  names
+	label  string // peer-N, in logs
+	reader *xmlstream.Reader
+	flow   flow // of the reader alone, as the next one is
+	first  bool // we had ended when their closing tag came
+	out    outbox
+
+	ctx     context.Context // ends when the socket is cut; its cause is the first error
+	cancel  context.CancelCauseFunc
+	written chan struct{} // the writer is gone
+	done    chan struct{} // everything but Handler.Closed is over
+
+	standing   atomic.Int32
+	waiting    atomic.Bool
+	maxBytes   atomic.Int64
+	lastOctet  atomic.Int64 // nanoseconds since 1970
+	lastStanza atomic.Int64
+	handling   atomic.Bool // the Handler runs: Send may go beyond the bound
+
+	mu      sync.Mutex // guards the following
+	aborted error      // why we ended the stream with an error
+	limit   *time.Timer
+	idle    *time.Timer
+	pings   map[string]chan struct{}
+}
+
+// newConn makes the Conn of a finished handshake. It has no goroutine yet.
+func (n *Node) newConn(g *gate, t *tls.Conn, peer Peer) *Conn {
+	c := &Conn{
+		node:    n,
+		gate:    g,
+		tls:     t,
+		peer:    peer,
+		names:   n.ownNames(),
+		label:   "peer-" + strconv.FormatUint(n.nextID.Add(1), 10),
+		written: make(chan struct{}),
+		done:    make(chan struct{}),
+		pings:   make(map[string]chan struct{}),
+	}
+	now := time.Now()
+	c.lastOctet.Store(now.UnixNano())
+	c.lastStanza.Store(now.UnixNano())
+	c.maxBytes.Store(acceptedStanza)
+	c.flow = newFlow(now)
+	c.out = newOutbox()
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.restart()
+	return c
+}
+
+// start opens the stream for use: writer, Handler.Opened, reader, in this
+// order, so that Opened may send and no stanza comes before it.
+func (c *Conn) start() {
+	c.mu.Lock()
+	c.idle = time.AfterFunc(c.node.lim.IdleKeepalive, c.checkIdle)
+	c.mu.Unlock()
+	go c.writeLoop()
+	c.node.log.Debug("Stream open", "peer", c.label, "standing", c.Standing().String(), "dialled", c.peer.Dialled)
+	c.node.cfg.Handler.Opened(c)
+	go c.run()
+}
+
+// run is the reader and the owner.
+func (c *Conn) run() {
+	defer c.node.wg.Done()
+	err := c.finish(c.read())
+	c.cut(err)
+	<-c.written
+	c.stopTimers()
+	c.node.remove(c)
+	close(c.done)
+	c.node.log.Debug("Stream closed", "peer", c.label, "err", err)
+	c.node.cfg.Handler.Closed(c, err)
+}
+
+// discard takes back a stream that was never started.
+func (n *Node) discard(c *Conn) {
+	c.cut(ErrEnded)
+	close(c.written)
+	n.remove(c)
+	close(c.done)
+	n.wg.Done()
+}
+
+// cut ends the connection at once. The first cause wins.
+func (c *Conn) cut(cause error) {
+	if cause == nil {
+		cause = ErrEnded
+	}
+	c.cancel(cause)
+	_ = c.gate.Close()
+}
+
+// giveUp ends a connection whose other side did not end in time: close_notify
+// if nothing is being written, then TCP (README 5.9).
+func (c *Conn) giveUp() {
+	c.cancel(errCloseTimeout)
+	_ = c.tls.Close()
+}
+
+func (c *Conn) stopTimers() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle.Stop()
+	if c.limit != nil {
+		c.limit.Stop()
+	}
+}
+
+// Peer is who is on the other side.
+func (c *Conn) Peer() Peer { return c.peer }
+
+// Standing is what the peer may do now.
+func (c *Conn) Standing() Standing { return Standing(c.standing.Load()) }
+
+// SetStanding changes what the peer may do: Accepted lifts the limits for
+// strangers. Do that before the presence that tells the peer (README 5.5).
+func (c *Conn) SetStanding(s Standing) { c.standing.Store(int32(s)) }
+
+// Waiting reports whether the peer's user has not accepted us yet. It ends
+// with the first presence from the peer (README 5.5).
+func (c *Conn) Waiting() bool { return c.waiting.Load() }
+
+// MaxBytes is the size of the largest stanza that the peer takes (XEP-0478).
+func (c *Conn) MaxBytes() int { return int(c.maxBytes.Load()) }
+
+// Done is closed when the stream is gone, just before Handler.Closed.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Idle is the time since the last octet from the peer.
+func (c *Conn) Idle() time.Duration {
+	return time.Since(time.Unix(0, c.lastOctet.Load()))
+}
+
+// TLS is the state of the finished handshake, for verification codes.
+func (c *Conn) TLS() tls.ConnectionState { return c.tls.ConnectionState() }
+
+// Names are the instance names of both sides as the stream headers have them.
+func (c *Conn) Names() (own, peer string) { return c.names.own, c.names.peer }
+
+// Send queues stanzas, in this order and with nothing in between. It waits
+// while the outbox is full, until ctx ends. Nil means queued, not delivered.
+func (c *Conn) Send(ctx context.Context, stanzas ...stanza.Stanza) error {
+	var b []byte
+	for _, s := range stanzas {
+		from := len(b)
+		b = stanza.Append(b, c.addressed(s))
+		if n := len(b) - from; n > c.MaxBytes() {
+			return fmt.Errorf("%w: %d octets, it takes %d", ErrTooBig, n, c.MaxBytes())
+		}
+	}
+	return c.queue(ctx, b)
+}
+
+// addressed fills in the names of the stream.
+func (c *Conn) addressed(s stanza.Stanza) stanza.Stanza {
+	own, peer := c.names.own, c.names.peer
+	switch v := s.(type) {
+	case stanza.Message:
+		v.From, v.To = or(v.From, own), or(v.To, peer)
+		return v
+	case stanza.Presence:
+		v.From, v.To = or(v.From, own), or(v.To, peer)
+		return v
+	case stanza.IQ:
+		v.From, v.To = or(v.From, own), or(v.To, peer)
+		return v
+	}
+	return s
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// queue hands octets to the writer.
+func (c *Conn) queue(ctx context.Context, b []byte) error {
+	for {
+		bound := c.node.lim.Outbox
+		if c.handling.Load() && c.Standing() == Accepted {
+			bound = outboxReply
+		}
+		room, err := c.out.put(b, bound)
+		if err != nil || room == nil {
+			return err
+		}
+		select {
+		case <-room:
+		case <-c.ctx.Done():
+			return ErrEnded
+		case <-ctx.Done():
+			return fmt.Errorf("send: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// Ping asks whether the peer is there (XEP-0199). An error answer is an
+// answer: a stranger's stream gives no other (README 5.5).
+func (c *Conn) Ping(ctx context.Context) error {
+	id := stanza.NewID()
+	answer := make(chan struct{})
+	c.mu.Lock()
+	c.pings[id] = answer
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.pings, id)
+		c.mu.Unlock()
+	}()
+	if err := c.Send(ctx, stanza.IQ{ID: id, Type: "get", Ping: true}); err != nil {
+		return err
+	}
+	select {
+	case <-answer:
+		return nil
+	case <-c.done:
+		return ErrEnded
+	case <-ctx.Done():
+		return fmt.Errorf("ping: %w", context.Cause(ctx))
+	}
+}
+
+// pong takes the answer to one of our pings.
+func (c *Conn) pong(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer, ok := c.pings[id]
+	if ok && answer != nil {
+		close(answer)
+	}
+	delete(c.pings, id)
+	return ok
+}
+
+// End begins a clean end (README 5.9) and returns: what is queued goes out,
+// then our closing tag; what still comes is handed over until theirs.
+func (c *Conn) End() {
+	if c.out.end(nil, xmlstream.CloseTag, false) {
+		c.limitEnd()
+	}
+}
+
+// Close ends the stream and waits until it is gone. When ctx ends first the
+// connection is cut. It may be called more than once, and not from a Handler
+// method of this stream: that would wait for itself; use End there.
+func (c *Conn) Close(ctx context.Context) error {
+	c.End()
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		c.cut(context.Cause(ctx))
+		return fmt.Errorf("close stream: %w", context.Cause(ctx))
+	}
+}
+
+// Abort ends the stream with a stream error. What is queued is dropped. It
+// does not wait.
+func (c *Conn) Abort(e xmlstream.Error) {
+	c.mu.Lock()
+	if c.aborted == nil {
+		c.aborted = &e
+	}
+	c.mu.Unlock()
+	c.endWith(e)
+}
+
+// endWith queues a stream error as our last word.
+func (c *Conn) endWith(e xmlstream.Error) {
+	if c.out.end(xmlstream.AppendStreamError(nil, e), xmlstream.CloseTag, true) {
+		c.limitEnd()
+	}
+}
+
+func (c *Conn) abortSoon(condition string) { c.Abort(xmlstream.Error{Condition: condition}) }
+
+// ending reports whether our side has ended.
+func (c *Conn) ending() bool { return c.out.isEnding() }
+
+// limitEnd starts the clock for the other side's closing tag (README 5.9).
+func (c *Conn) limitEnd() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.limit == nil {
+		c.limit = time.AfterFunc(c.node.lim.CloseWait, c.giveUp)
+	}
+}
+
+// finish brings the stream to its end after read returned why, and returns
+// what the Handler is told: nil for a clean end.
+func (c *Conn) finish(why error) error {
+	v, isViolation := asViolation(why)
+	switch {
+	case isViolation:
+		c.endWith(*v)
+		why = fmt.Errorf("stream: peer broke the rules: %w", v)
+	case errors.Is(why, xmlstream.ErrClosed):
+		c.first = c.ending()
+		c.End() // the answer is our own closing tag (174-8.2)
+		why = nil
+	case isPeerError(why):
+		c.out.end(nil, xmlstream.CloseTag, true) // it reads no more
+	default:
+		return c.broken(why)
+	}
+	c.limitEnd()
+	select {
+	case <-c.written:
+	case <-c.ctx.Done():
+		return c.broken(why)
+	}
+	_ = c.tls.CloseWrite()
+	if err := c.drain(); err != nil && why == nil {
+		why = err
+	}
+	return c.cause(why)
+}
+
+// cause puts the reason of our own Abort first.
+func (c *Conn) cause(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.aborted != nil && !isPeerError(err) {
+		return fmt.Errorf("stream: aborted: %w", c.aborted)
+	}
+	return err
+}
+
+// broken says why a stream ended without an end.
+func (c *Conn) broken(err error) error {
+	if cause := context.Cause(c.ctx); cause != nil {
+		err = cause
+	} else if err == nil || isEOF(err) {
+		err = ErrTruncated
+	}
+	return c.cause(err)
+}
+
+func isPeerError(err error) bool {
+	_, ok := errors.AsType[*PeerError](err)
+	return ok
+}
+
+// drain reads to the other side's close_notify and throws away what comes
+// before it. A TCP end without close_notify is a cut (T-09).
+func (c *Conn) drain() error {
+	b := make([]byte, 4096)
+	for left := maxDrain; left > 0; {
+		n, err := c.tls.Read(b)
+		left -= n
+		switch {
+		case err == nil:
+		case isEOF(err) && !c.gate.ended.Load():
+			c.waitForFIN()
+			return nil
+		default:
+			return c.broken(err)
+		}
+	}
+	return c.broken(ErrTruncated)
+}
+
+// waitForFIN lets the side that closed first close TCP first (174-8.3).
+func (c *Conn) waitForFIN() {
+	if c.first {
+		return
+	}
+	var b [1]byte
+	_, _ = c.gate.Read(b[:])
+}

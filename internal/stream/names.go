@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"strings"
+
+	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
+)
+
+// ghostName is the address of somebody who publishes none (README 5.4).
+const ghostName = "x@x.invalid"
+
+// sameName compares names as RFC 6762 section 16 does: octets, with ASCII
+// letters of either case equal. No JID parser comes near them (174-7.2).
+func sameName(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
+// fitName reports whether s can be an instance name: at most one DNS label,
+// no ASCII control characters (C-31).
+func fitName(s string) bool {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	return len(s) <= maxName && !strings.ContainsFunc(s, control)
+}
+
+// names are the two names of a stream. They hold as long as it does.
+type names struct {
+	own  string
+	peer string // "" when the header had none: then there is nothing to compare
+	all  func(string) bool
+}
+
+// ownName is our name now, or that of a ghost.
+func (n *Node) ownNames() names {
+	current, all := n.cfg.Names()
+	if current == "" {
+		current = ghostName
+	}
+	return names{own: current, all: all}
+}
+
+// isOurs reports whether a peer may call us that.
+func (s *names) isOurs(to string) bool {
+	return sameName(to, s.own) || s.all != nil && s.all(to)
+}
+
+// checkHeader holds the peer's header against the rules of README 5.4 and
+// takes its name.
+func (s *names) checkHeader(h xmlstream.Header) *xmlstream.Error {
+	switch {
+	case !fitName(h.From):
+		return violation(xmlstream.ImproperAddressing, "from is no instance name")
+	case h.To != "" && !s.isOurs(h.To):
+		return violation(xmlstream.HostUnknown, "")
+	}
+	s.peer = h.From
+	return nil
+}
+
+// complete checks from and to of a stanza and fills in what the peer left out.
+func (s *names) complete(st stanza.Stanza) (stanza.Stanza, *xmlstream.Error) {
+	var err *xmlstream.Error
+	switch v := st.(type) {
+	case stanza.Message:
+		err = s.fill(&v.From, &v.To)
+		st = v
+	case stanza.Presence:
+		err = s.fill(&v.From, &v.To)
+		st = v
+	case stanza.IQ:
+		err = s.fill(&v.From, &v.To)
+		st = v
+	}
+	return st, err
+}
+
+func (s *names) fill(from, to *string) *xmlstream.Error {
+	switch {
+	case *from != "" && s.peer != "" && !sameName(*from, s.peer):
+		return violation(xmlstream.InvalidFrom, "")
+	case *to != "" && !s.isOurs(*to):
+		return violation(xmlstream.HostUnknown, "")
+	}
+	if *from == "" {
+		*from = s.peer
+	}
+	if *to == "" {
+		*to = s.own
+	}
+	return nil
+}

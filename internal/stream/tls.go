@@ -1,0 +1,74 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"llchat/internal/identity"
+)
+
+// tlsConfig is security.md 4.1, for both sides. want is the pin that a dialler
+// looks for, nil otherwise.
+//
+// VerifyConnection runs before the other side has proved its keys: it returns
+// an error or nil and must do nothing else (security.md 4.3.2).
+func (n *Node) tlsConfig(want *identity.Pin) *tls.Config {
+	curves := []tls.CurveID{tls.X25519MLKEM768, tls.X25519}
+	if n.cfg.Field {
+		curves = []tls.CurveID{tls.X25519}
+	}
+	return &tls.Config{
+		Certificates:                []tls.Certificate{n.cfg.Identity.Certificate()},
+		MinVersion:                  tls.VersionTLS13,
+		MaxVersion:                  tls.VersionTLS13,
+		CurvePreferences:            curves,
+		ClientAuth:                  tls.RequireAnyClientCert,
+		InsecureSkipVerify:          true, // no CA, no names: VerifyConnection is the check
+		VerifyConnection:            func(s tls.ConnectionState) error { return verify(s, want) },
+		SessionTicketsDisabled:      true, // a resumed session shows no certificate (T-12)
+		DynamicRecordSizingDisabled: true, // or padding shows (6.4)
+	}
+}
+
+// verify checks the chain and, for a dialler, the pin.
+func verify(s tls.ConnectionState, want *identity.Pin) error {
+	_, err := checkState(s, want)
+	return err
+}
+
+// checkState says whom a connection state claims to show. The answer counts
+// only for the state of a finished handshake.
+func checkState(s tls.ConnectionState, want *identity.Pin) (identity.Chain, error) {
+	if s.Version != tls.VersionTLS13 || s.DidResume {
+		return identity.Chain{}, errors.New("not a full TLS 1.3 handshake")
+	}
+	chain, err := identity.CheckChain(s.PeerCertificates)
+	if err != nil {
+		return identity.Chain{}, err
+	}
+	if want != nil && !chain.Pin.Equal(*want) {
+		return identity.Chain{}, errWrongKey
+	}
+	return chain, nil
+}
+
+// handshake finishes TLS on g and returns who is there, checked anew on the
+// state of the finished handshake (security.md 4.3.3).
+func (n *Node) handshake(ctx context.Context, g *gate, dialler bool, want *identity.Pin) (*tls.Conn, identity.Chain, error) {
+	make := tls.Server
+	if dialler {
+		make = tls.Client
+	}
+	t := make(g, n.tlsConfig(want))
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
+	}
+	chain, err := checkState(t.ConnectionState(), want)
+	if err != nil {
+		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
+	}
+	g.open()
+	return t, chain, nil
+}
