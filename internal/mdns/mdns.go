@@ -23,6 +23,7 @@ import (
 	"net/netip"
 	"time"
 
+	"llchat/internal/mdns/engine"
 	"llchat/internal/mdns/link"
 )
 
@@ -71,6 +72,16 @@ const (
 	Renamed                  // our own instance has a new name: Name, Cause
 	Resync                   // events were lost: read Peers
 	Overload                 // the link is crowded: Shed instances or packets were not looked at
+)
+
+// The causes of Left and Renamed.
+const (
+	CauseGoodbye    = string(engine.Goodbye)    // it said so
+	CauseExpired    = string(engine.Expired)    // its records ran out
+	CauseUnanswered = string(engine.Unanswered) // it did not answer when asked
+	CauseLinkLost   = string(engine.LinkLost)   // our link to it is gone
+	CauseEvicted    = string(engine.Evicted)    // there was no room for it (L-22)
+	CauseConflict   = "conflict"                // Renamed: somebody else has the name
 )
 
 // Event is one thing that happened.

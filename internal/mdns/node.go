@@ -1,51 +1,244 @@
 package mdns
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	mrand "math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
 
-// Node is our place on the links.
+	"llchat/internal/mdns/engine"
+	"llchat/internal/mdns/link"
+)
+
+// Errors of Publish and Resolve.
+var (
+	ErrUnknown    = errors.New("mdns: no such instance")
+	ErrUnanswered = errors.New("mdns: nobody answered")
+	ErrWithdrawn  = errors.New("mdns: instance was withdrawn")
+)
+
+// defaultEvents is how many events wait for a slow reader.
+const defaultEvents = 1024
+
+// waitingPackets is how many packets wait for the engine; more wait in the
+// socket's buffer, where the system drops what is too much.
+const waitingPackets = 64
+
+// Node is our place on the links. All state belongs to the goroutine of loop;
+// methods send it functions to run.
 type Node struct {
+	source link.Source
+	calls  chan func(now time.Time)
 	events chan Event
+	cancel context.CancelCauseFunc
+	done   chan struct{} // loop has ended
+	cause  func() error  // why it did
+	wg     sync.WaitGroup
+
+	// The following belong to loop.
+	engine    *engine.Engine
+	published []chan published
+	withdrawn []chan struct{}
+	resolved  map[string][]chan resolved
 }
 
-func open(_ context.Context, c Config) (*Node, error) {
-	return &Node{events: make(chan Event, 1)}, nil
+type published struct {
+	name string
+	err  error
 }
 
-// Publish probes for our names, renames where others have them, announces the
-// instance with TXT record t and returns its name once it is announced.
-func (n *Node) Publish(ctx context.Context, t Text) (instance string, err error) {
-	return "", ErrClosed
+type resolved struct {
+	peer Peer
+	ok   bool
 }
 
-// SetText changes the TXT record of the published instance. The last value
-// wins when changes come faster than RFC 6762 8.4 lets us announce them.
-func (n *Node) SetText(t Text) error { return ErrClosed }
+func open(ctx context.Context, c Config) (*Node, error) {
+	if c.Source == nil {
+		return nil, errors.New("mdns: no source of links")
+	}
+	seed, err := seed(c.Random)
+	if err != nil {
+		return nil, fmt.Errorf("mdns: seed: %w", err)
+	}
+	e, err := engine.New(engine.Config{
+		User: c.User, Machine: c.Machine, Port: c.Port,
+		Peers: c.Limits.Peers, PerSource: c.Limits.PerSource,
+		Pinned: c.Pinned, Rand: mrand.New(mrand.NewPCG(seed[0], seed[1])),
+	})
+	if err != nil {
+		return nil, err
+	}
+	waiting := c.Limits.Events
+	if waiting <= 0 {
+		waiting = defaultEvents
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	n := &Node{
+		source: c.Source, engine: e, cancel: cancel,
+		calls:    make(chan func(time.Time), waitingPackets),
+		events:   make(chan Event, waiting),
+		done:     make(chan struct{}),
+		cause:    func() error { return closed(ctx) },
+		resolved: map[string][]chan resolved{},
+	}
+	n.wg.Go(func() {
+		if err := c.Source.Run(ctx, handler{ctx, n}); err != nil {
+			cancel(fmt.Errorf("mdns: links: %w", err))
+		}
+	})
+	n.wg.Go(func() { n.loop(ctx) })
+	return n, nil
+}
 
-// Withdraw says goodbye for the instance and returns when both goodbyes have
-// left. The node goes on browsing.
-func (n *Node) Withdraw(ctx context.Context) error { return ErrClosed }
+func seed(r io.Reader) ([2]uint64, error) {
+	if r == nil {
+		r = rand.Reader
+	}
+	var b [16]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return [2]uint64{}, err
+	}
+	return [2]uint64{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])}, nil
+}
 
-// Name is our instance name on the air now, or "" when nothing is published.
-func (n *Node) Name() string { return "" }
+// handler passes what the source says on to the loop.
+type handler struct {
+	ctx context.Context
+	n   *Node
+}
 
-// Events returns the one channel of events. It is closed by Close.
-func (n *Node) Events() <-chan Event { return n.events }
+func (h handler) Links(infos []link.Info) {
+	h.pass(func(now time.Time) { h.n.engine.Links(now, infos, h.n.source.Unicast()) })
+}
 
-// Peers returns everybody who is there, sorted by key, without ourselves.
-func (n *Node) Peers() []Peer { return nil }
+func (h handler) Packet(p link.Packet) {
+	p.Data = bytes.Clone(p.Data) // the source wants its buffer back
+	h.pass(func(now time.Time) { h.n.engine.Packet(now, p) })
+}
 
-// Resolve asks for fresh SRV and address records of the instance, as one does
-// right before dialling (174-11.2), and returns when they are known.
-func (n *Node) Resolve(ctx context.Context, key string) (Peer, error) { return Peer{}, ErrClosed }
+func (h handler) pass(f func(time.Time)) {
+	select {
+	case h.n.calls <- f:
+	case <-h.ctx.Done():
+	}
+}
 
-// Reconfirm asks the link whether the instance is still there: call it when
-// dialling failed (RFC 6762 10.4). If nobody answers, Left follows.
-func (n *Node) Reconfirm(key string) {}
+// loop owns the engine until ctx ends.
+func (n *Node) loop(ctx context.Context) {
+	defer close(n.done)
+	defer n.giveUp()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-n.calls:
+			f(time.Now())
+		case <-timer.C:
+		}
+		n.engine.Tick(time.Now())
+		n.flush()
+		if next := n.engine.Next(); next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
 
-// Watch sets the instances whose SRV records are kept fresh, at most 64: the
-// open conversation and the contacts in view.
-func (n *Node) Watch(keys ...string) {}
+// flush sends what the engine wants sent and tells what it wants told.
+func (n *Node) flush() {
+	packets, events := n.engine.Take()
+	for _, p := range packets {
+		// An error means that the link is gone or its queue full: the network
+		// may lose any packet, the engine repeats what matters.
+		_ = n.source.Send(p.Link, p.Dst, p.Data)
+	}
+	for _, ev := range events {
+		n.dispatch(ev)
+	}
+}
 
-// Close ends the node without a goodbye; call Withdraw before. It waits for the
-// node's goroutines.
-func (n *Node) Close() error { return nil }
+// dispatch gives an event to whoever waits for it.
+func (n *Node) dispatch(ev engine.Event) {
+	switch ev.Kind {
+	case engine.Published:
+		for _, c := range n.published {
+			c <- published{name: ev.Name}
+		}
+		n.published = nil
+	case engine.Withdrawn:
+		for _, c := range n.withdrawn {
+			close(c)
+		}
+		n.withdrawn = nil
+	case engine.Resolved:
+		for _, c := range n.resolved[ev.Peer.Key] {
+			c <- resolved{peer: peer(ev.Peer), ok: ev.OK}
+		}
+		delete(n.resolved, ev.Peer.Key)
+	case engine.Joined:
+		n.tell(Event{Kind: Joined, Peer: peer(ev.Peer)})
+	case engine.Changed:
+		n.tell(Event{Kind: Changed, Peer: peer(ev.Peer)})
+	case engine.Left:
+		n.tell(Event{Kind: Left, Cause: string(ev.Cause), Peer: peer(ev.Peer)})
+	case engine.Renamed:
+		n.tell(Event{Kind: Renamed, Cause: CauseConflict, Name: ev.Name})
+	case engine.Overload:
+		n.tell(Event{Kind: Overload, Shed: ev.Shed})
+	}
+}
+
+// tell queues an event for the reader. The loop is the only writer: when the
+// queue is full it empties it and says so.
+func (n *Node) tell(ev Event) {
+	select {
+	case n.events <- ev:
+		return
+	default:
+	}
+	for {
+		select {
+		case <-n.events:
+			continue
+		default:
+		}
+		n.events <- Event{Kind: Resync}
+		return
+	}
+}
+
+// giveUp ends everybody's waiting.
+func (n *Node) giveUp() {
+	for _, c := range n.published {
+		c <- published{err: n.cause()}
+	}
+	for _, c := range n.withdrawn {
+		close(c)
+	}
+	close(n.events)
+}
+
+// closed is the error after the end: why the links ended, or ErrClosed.
+func closed(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return ErrClosed
+}
+
+func peer(p engine.Peer) Peer {
+	return Peer{
+		Key: p.Key, Instance: p.Instance, Text: parseText(p.TXT), Host: p.Host, Port: p.Port,
+		Addrs: append([]netip.AddrPort(nil), p.Addrs...), Seen: p.Seen, Expires: p.Expires,
+	}
+}

@@ -1,20 +1,18 @@
 package mdns
 
 import (
-	"strings"
+	"errors"
+	"fmt"
 	"unicode/utf8"
+
+	"llchat/internal/mdns/wire"
 )
 
 // maxMsg is how much of the status message goes into the TXT record: README 3.
 const maxMsg = 80
 
-// Limits of one TXT record, L-21 of security.md.
-const (
-	maxTextTotal   = 1300
-	maxTextStrings = 32
-	maxTextKey     = 32
-	maxTextString  = 255
-)
+// maxString is the longest string of a TXT record (RFC 6763 6.1).
+const maxString = 255
 
 // TextEntry is one string of a TXT record: "key", "key=" or "key=value".
 type TextEntry struct {
@@ -47,8 +45,8 @@ func PresenceText(nick, status, msg string) Text {
 			t = append(t, TextEntry{Key: key, Value: []byte(value), HasValue: true})
 		}
 	}
-	add("nick", nick, maxTextString-len("nick="))
-	add("status", status, maxTextString-len("status="))
+	add("nick", nick, maxString-len("nick="))
+	add("status", status, maxString-len("status="))
 	add("msg", msg, maxMsg)
 	return t
 }
@@ -64,89 +62,49 @@ func cutRunes(s string, n int) string {
 	return s[:n]
 }
 
-// parseText reads the strings of a TXT record. Strings without a key (RFC 6763
-// 6.4), repeated keys, keys above L-21 and whatever is beyond 32 strings or
-// 1,300 octets are left out.
-func parseText(raw [][]byte) Text {
+// parseText reads TXT data as it was on the wire, within L-21.
+func parseText(txt []byte) Text {
 	var t Text
-	total := 0
-	for i, s := range raw {
-		total += 1 + len(s)
-		if i >= maxTextStrings || total > maxTextTotal {
-			break
-		}
-		key, value, has := strings.Cut(string(s), "=")
-		if key == "" || len(key) > maxTextKey {
-			continue
-		}
-		if _, dup := t.Get(key); dup {
-			continue
-		}
-		e := TextEntry{Key: key, HasValue: has}
-		if has {
-			e.Value = []byte(value)
-		}
-		t = append(t, e)
+	for _, p := range wire.ParseText(txt) {
+		t = append(t, TextEntry(p))
 	}
 	return t
 }
 
-// strings returns the wire strings of t, or an error when the record would
-// break L-21 or RFC 6763 6.4; nothing is cut silently.
-func (t Text) strings() ([][]byte, error) {
-	if len(t) > maxTextStrings {
-		return nil, &TextError{Problem: "more than 32 strings"}
-	}
-	var out [][]byte
-	total := 0
+// wire encodes t, or errs when the record would break L-21 or RFC 6763 6.4;
+// nothing is cut silently.
+func (t Text) wire() ([]byte, error) {
+	pairs := make([]wire.Pair, 0, len(t))
 	for i, e := range t {
-		s, err := e.wire()
-		if err != nil {
-			return nil, err
+		if _, dup := t[:i].Get(e.Key); dup { // 174-3.13
+			return nil, &TextError{Key: e.Key, Err: errTwice}
 		}
-		if _, dup := t[:i].Get(e.Key); dup {
-			return nil, &TextError{Key: e.Key, Problem: "key occurs twice"} // 174-3.13
-		}
-		out = append(out, s)
-		total += 1 + len(s)
+		pairs = append(pairs, wire.Pair(e))
 	}
-	if total > maxTextTotal {
-		return nil, &TextError{Problem: "longer than 1300 octets"} // 174-3.12
+	txt, err := wire.AppendText(nil, pairs)
+	if err != nil {
+		return nil, &TextError{Err: err}
 	}
-	return out, nil
+	return txt, nil
 }
 
-func (e TextEntry) wire() ([]byte, error) {
-	if e.Key == "" || len(e.Key) > maxTextKey {
-		return nil, &TextError{Key: e.Key, Problem: "key must have 1 to 32 characters"}
-	}
-	for _, c := range []byte(e.Key) {
-		if c < 0x20 || c > 0x7E || c == '=' { // RFC 6763 6.4
-			return nil, &TextError{Key: e.Key, Problem: "key must be printable ASCII without ="}
-		}
-	}
-	s := []byte(e.Key)
-	if e.HasValue {
-		s = append(append(s, '='), e.Value...)
-	}
-	if len(s) > maxTextString {
-		return nil, &TextError{Key: e.Key, Problem: "longer than 255 octets"}
-	}
-	return s, nil
-}
+var errTwice = errors.New("key occurs twice")
 
-// TextError says which entry of a TXT record cannot be published and why.
+// TextError says why a TXT record cannot be published.
 type TextError struct {
-	Key     string
-	Problem string
+	Key string // the entry, when it is one
+	Err error
 }
 
 func (e *TextError) Error() string {
 	if e.Key == "" {
-		return "mdns: text record: " + e.Problem
+		return "mdns: text record: " + e.Err.Error()
 	}
-	return "mdns: text record: key " + strings.ToValidUTF8(e.Key, "?") + ": " + e.Problem
+	return fmt.Sprintf("mdns: text record: key %q: %v", e.Key, e.Err)
 }
+
+// Unwrap returns the cause.
+func (e *TextError) Unwrap() error { return e.Err }
 
 // foldASCII lower-cases A-Z and nothing else: RFC 6762 16.
 func foldASCII(s string) string {

@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"slices"
+	"time"
+)
+
+// questions is a short series of questions about one instance.
+type questions struct {
+	start time.Time
+	end   time.Time // no answer by then: it failed
+	next  time.Time
+	asked int
+}
+
+func (q questions) active() bool { return !q.start.IsZero() }
+
+// wants says which questions wait in a link's queue.
+type wants struct{ srv, txt, addr bool }
+
+func (w wants) any() bool { return w.srv || w.txt || w.addr }
+
+// How questions about one instance are spread (RFC 6762 5.2: at least a second,
+// then factor two) and when we give up.
+const (
+	fetchTries    = 3
+	fetchGap      = time.Second
+	reconfirmGap  = 2 * time.Second
+	reconfirmTime = 10 * time.Second // 10.4
+	resolveTime   = 5 * time.Second
+	resolveFresh  = 10 * time.Second // heard that recently needs no question
+)
+
+// fetchMissing starts asking for SRV and TXT of an instance whose PTR came
+// without them.
+func (e *Engine) fetchMissing(now time.Time, in *instance) {
+	complete := !slices.ContainsFunc(in.views, func(v *view) bool { return !v.srv.known() || !v.txt.known() })
+	if in.fetch.active() || complete {
+		return
+	}
+	in.fetch = questions{start: now, next: now.Add(e.between(askMin, askMax))}
+}
+
+// instanceDue does what is due for in and sets its timer again.
+func (e *Engine) instanceDue(now time.Time, in *instance) {
+	if !e.expireViews(now, in) || !e.askWatched(now, in) || !e.askReconfirm(now, in) {
+		return // removed
+	}
+	e.askFetch(now, in)
+	e.askResolve(now, in)
+	if !in.wait.IsZero() && !now.Before(in.wait) {
+		in.wait = time.Time{}
+		e.touch(in)
+	}
+	e.arm(now, in)
+}
+
+// expireViews ends PTR records whose time is over and asks for those whose time
+// nears. It reports whether in is still there.
+func (e *Engine) expireViews(now time.Time, in *instance) bool {
+	cause := Expired
+	for _, v := range slices.Clone(in.views) {
+		if !v.ptr.expires.After(now) {
+			if v.ptr.stage == saidGoodbye {
+				cause = Goodbye
+			}
+			e.dropView(v)
+			continue
+		}
+		for at := v.ptr.refreshAt(in.spread(v.ptr.ttl)); !at.IsZero() && !at.After(now); {
+			v.ptr.stage++
+			e.askSoon(now, v.link)
+			at = v.ptr.refreshAt(in.spread(v.ptr.ttl))
+		}
+	}
+	switch {
+	case len(in.views) > 0:
+		return true
+	case !in.lostAt.IsZero() && now.Sub(in.lostAt) < linkGrace:
+		return true
+	case !in.lostAt.IsZero():
+		cause = LinkLost
+	}
+	e.remove(now, in, cause)
+	return false
+}
+
+// spread is the jitter of refresh questions, up to 2 % of the life (5.2). It
+// follows from the order of arrival: neighbours in time do not ask together.
+func (in *instance) spread(ttl time.Duration) time.Duration {
+	return ttl * time.Duration(in.number*7919%200) / 10000
+}
+
+// askWatched keeps the SRV record of a watched instance fresh. When all four
+// questions stay unanswered the instance is gone.
+func (e *Engine) askWatched(now time.Time, in *instance) bool {
+	if !e.cache.watched[in.key] || in.lost() {
+		return true
+	}
+	for _, v := range in.views {
+		for at := v.srv.refreshAt(in.spread(v.srv.ttl)); !at.IsZero() && !at.After(now); {
+			v.srv.stage++
+			e.want(now, v, wants{srv: true})
+			at = v.srv.refreshAt(in.spread(v.srv.ttl))
+		}
+	}
+	if in.shown && !in.alive(now) && !in.reconfirm.active() {
+		e.remove(now, in, Unanswered)
+		return false
+	}
+	return true
+}
+
+// startReconfirm asks whether in is still there (10.4).
+func (e *Engine) startReconfirm(now time.Time, in *instance) {
+	if in.reconfirm.active() {
+		return
+	}
+	in.reconfirm = questions{start: now, next: now, end: now.Add(reconfirmTime)}
+	e.arm(now, in)
+}
+
+func (e *Engine) askReconfirm(now time.Time, in *instance) bool {
+	q := &in.reconfirm
+	if !q.active() {
+		return true
+	}
+	if !q.end.After(now) {
+		e.remove(now, in, Unanswered)
+		return false
+	}
+	if !q.next.IsZero() && !q.next.After(now) {
+		e.wantAll(now, in, wants{srv: true})
+		q.asked++
+		q.next = time.Time{}
+		if q.asked == 1 {
+			q.next = now.Add(reconfirmGap)
+		}
+	}
+	return true
+}
+
+// askFetch asks for missing SRV and TXT records, three times at most.
+func (e *Engine) askFetch(now time.Time, in *instance) {
+	q := &in.fetch
+	if !q.active() || q.next.After(now) {
+		return
+	}
+	missing := false
+	for _, v := range in.views {
+		w := wants{srv: !v.srv.known(), txt: !v.txt.known()}
+		if w.any() && q.asked < fetchTries {
+			missing = true
+			e.want(now, v, w)
+		}
+	}
+	if !missing {
+		in.fetch = questions{}
+		return
+	}
+	q.next = now.Add(fetchGap << q.asked)
+	q.asked++
+}
+
+// askResolve asks for SRV and addresses before we dial.
+func (e *Engine) askResolve(now time.Time, in *instance) {
+	q := &in.resolve
+	switch {
+	case !q.active():
+	case !q.end.After(now):
+		in.resolve = questions{}
+		e.emit(Event{Kind: Resolved, Peer: in.current(), OK: false})
+	case !q.next.After(now):
+		q.next = now.Add(fetchGap << q.asked)
+		q.asked++
+		e.wantAll(now, in, wants{srv: true, addr: true})
+	}
+}
+
+// answered is called when an SRV record or an address of in came.
+func (e *Engine) answered(now time.Time, in *instance) {
+	if in.reconfirm.active() && in.heard(in.reconfirm.start) {
+		in.reconfirm = questions{}
+	}
+	if in.resolve.active() && in.fresh(in.resolve.start) {
+		in.resolve = questions{}
+		e.touch(in)
+		e.cache.resolved = append(e.cache.resolved, in)
+	}
+}
+
+// heard says whether an SRV record came at or after t.
+func (in *instance) heard(t time.Time) bool {
+	return slices.ContainsFunc(in.views, func(v *view) bool { return v.srv.known() && !v.srv.at.Before(t) })
+}
+
+// fresh says whether SRV record and an address came at or after t.
+func (in *instance) fresh(t time.Time) bool {
+	return slices.ContainsFunc(in.views, func(v *view) bool {
+		return v.srv.known() && !v.srv.at.Before(t) && v.host != nil &&
+			slices.ContainsFunc(v.host.addrs, func(a addr) bool { return !a.at.Before(t) })
+	})
+}
+
+// arm sets the timer of in to the next thing due.
+func (e *Engine) arm(now time.Time, in *instance) {
+	var at time.Time
+	need := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	for _, v := range in.views {
+		need(v.ptr.expires)
+		need(v.ptr.refreshAt(in.spread(v.ptr.ttl)))
+		if e.cache.watched[in.key] && v.srv.known() {
+			if v.srv.expires.After(now) {
+				need(v.srv.expires)
+			}
+			need(v.srv.refreshAt(in.spread(v.srv.ttl)))
+		}
+	}
+	if in.lost() && !in.lostAt.IsZero() {
+		need(in.lostAt.Add(linkGrace))
+	}
+	need(in.wait)
+	for _, q := range []questions{in.fetch, in.reconfirm, in.resolve} {
+		if q.active() {
+			need(q.next)
+			need(q.end)
+		}
+	}
+	e.timers.set(&in.timer, at)
+}

@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"llchat/internal/mdns/wire"
+)
+
+// learn takes what a response says about others: first who is there, then
+// where and what, then addresses, whatever order the packet has them in.
+// Negative answers (NSEC) need no action: nothing is shown that was not said.
+func (e *Engine) learn(now time.Time, l *linkState, in input) {
+	sections := [][]wire.Record{in.msg.Answers, in.msg.Additional}
+	each := func(f func(r wire.Record)) {
+		for _, s := range sections {
+			for _, r := range s {
+				if r.Class == wire.ClassIN {
+					f(r)
+				}
+			}
+		}
+	}
+	each(func(r wire.Record) {
+		if r.Type == wire.TypePTR && r.Name.Equal(service) {
+			e.learnPTR(now, l, in, r)
+		}
+	})
+	best := map[string]wire.Record{}
+	each(func(r wire.Record) {
+		switch r.Type {
+		case wire.TypeSRV:
+			if v := e.viewOf(now, l, r.Name); v != nil && better(best, v.in.key, r) {
+				e.learnSRV(now, v, r)
+			}
+		case wire.TypeTXT:
+			if v := e.viewOf(now, l, r.Name); v != nil {
+				e.learnTXT(now, v, r)
+			}
+		}
+	})
+	if len(l.hosts) == 0 {
+		return
+	}
+	each(func(r wire.Record) {
+		if r.Type == wire.TypeA || r.Type == wire.TypeAAAA {
+			e.learnAddr(now, l, r)
+		}
+	})
+}
+
+// better says whether r is the best SRV record of its name in this packet
+// (RFC 2782: lowest priority, then highest weight).
+func better(best map[string]wire.Record, key string, r wire.Record) bool {
+	b, ok := best[key]
+	if ok && (b.SRV.Priority < r.SRV.Priority ||
+		b.SRV.Priority == r.SRV.Priority && b.SRV.Weight >= r.SRV.Weight) {
+		return false
+	}
+	if r.TTL > 0 {
+		best[key] = r
+	}
+	return true
+}
+
+// learnPTR takes the record that makes an instance exist.
+func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r wire.Record) {
+	if !isInstance(r.PTR) || e.isOurs(now, p, r.PTR) {
+		return
+	}
+	if r.TTL == 0 {
+		e.goodbyePTR(now, l, r.PTR)
+		return
+	}
+	in := e.admit(now, l, p.src.Addr().Unmap(), r.PTR)
+	if in == nil {
+		return
+	}
+	v := in.view(l)
+	if v == nil {
+		v = e.addView(in, l)
+	}
+	if in.label != r.PTR.First() {
+		in.name, in.label = r.PTR, r.PTR.First()
+	}
+	v.ptr = life(now, r, minPTR)
+	in.seen = now
+	e.fetchMissing(now, in)
+	e.touch(in)
+	e.arm(now, in)
+}
+
+// life is the entry of a record heard now. Lives shorter than min are taken as
+// min, so that nobody can make us ask every moment.
+func life(now time.Time, r wire.Record, min time.Duration) entry {
+	ttl := max(min, time.Duration(r.TTL)*time.Second)
+	return entry{at: now, ttl: ttl, expires: now.Add(ttl)}
+}
+
+// goodbyePTR ends an instance on l in a second, unless it is heard again (10.1).
+func (e *Engine) goodbyePTR(now time.Time, l *linkState, name wire.Name) {
+	in := e.cache.byKey[keyOf(name)]
+	if in == nil {
+		return
+	}
+	v := in.view(l)
+	if v == nil || v.ptr.stage > refreshStep {
+		return
+	}
+	v.ptr.expires = earlier(v.ptr.expires, now.Add(grace))
+	v.ptr.stage = saidGoodbye
+	in.fetch, v.wants = questions{}, wants{} // 174-9.2
+	e.arm(now, in)
+}
+
+// saidGoodbye is the stage of a record that was withdrawn and lives its last
+// second.
+const saidGoodbye = refreshStep + 1
+
+// isOurs says whether name is our own instance: not a peer (174-4.2). A name
+// that we only want may well be somebody else's.
+func (e *Engine) isOurs(now time.Time, p input, name wire.Name) bool {
+	key := name.Key()
+	if e.own.established && key == e.own.instanceKey {
+		return true
+	}
+	return p.own && e.own.isFormer(now, key)
+}
+
+// viewOf returns the view that a record of an instance name is about.
+func (e *Engine) viewOf(now time.Time, l *linkState, name wire.Name) *view {
+	if !name.Parent().Equal(service) || e.own.established && name.Equal(e.own.instance) {
+		return nil
+	}
+	in := e.cache.byKey[keyOf(name)]
+	if in == nil {
+		return nil
+	}
+	return in.view(l)
+}
+
+// learnSRV takes where an instance is. A newer record replaces an older one:
+// of a unique record there is one.
+func (e *Engine) learnSRV(now time.Time, v *view, r wire.Record) {
+	if r.TTL == 0 {
+		if v.srv.known() && v.ptr.stage != saidGoodbye {
+			e.startReconfirm(now, v.in) // gone alone: is the instance?
+		}
+		return
+	}
+	v.srv = life(now, r, 0)
+	v.target = r.SRV
+	v.wants.srv = false
+	v.in.seen = now
+	e.linkHost(v)
+	if v.in.resolve.active() && len(v.host.addrs) == 0 {
+		e.want(now, v, wants{addr: true})
+	}
+	e.answered(now, v.in)
+	e.touch(v.in)
+	e.arm(now, v.in)
+}
+
+// learnTXT takes what an instance says about itself. A TXT record that is
+// withdrawn alone changes nothing: the next one will.
+func (e *Engine) learnTXT(now time.Time, v *view, r wire.Record) {
+	if r.TTL == 0 {
+		return
+	}
+	v.txt = life(now, r, 0)
+	v.wants.txt = false
+	v.data = r.TXT
+	if bytes.Equal(r.TXT, []byte{0}) {
+		v.data = nil // RFC 6763 6.1: the forms of empty are one
+	}
+	v.in.seen = now
+	e.touch(v.in)
+	e.arm(now, v.in)
+}
+
+// learnAddr takes an address of a host that an instance names. Only neighbours'
+// addresses count, eight at most (L-25).
+func (e *Engine) learnAddr(now time.Time, l *linkState, r wire.Record) {
+	h := l.hosts[r.Name.Key()]
+	if h == nil || !l.reaches(r.Addr) {
+		return
+	}
+	if r.Flush && r.TTL > 0 {
+		e.flush(now, h, r)
+	}
+	i := slices.IndexFunc(h.addrs, func(a addr) bool { return a.ip == r.Addr })
+	switch {
+	case i < 0 && r.TTL == 0:
+		return
+	case i < 0 && len(h.addrs) >= maxAddrs:
+		return
+	case i < 0:
+		h.addrs = append(h.addrs, addr{ip: r.Addr})
+		i = len(h.addrs) - 1
+		e.touchUsers(h)
+	}
+	a := &h.addrs[i]
+	if r.TTL == 0 {
+		a.end = now.Add(grace)
+		e.timers.sooner(&h.timer, a.end)
+		return
+	}
+	a.at, a.expires, a.end = now, now.Add(time.Duration(r.TTL)*time.Second), time.Time{}
+	for _, in := range h.users {
+		if in.resolve.active() {
+			e.answered(now, in)
+		}
+	}
+}
+
+// flush ends the other addresses of r's family that are older than a second
+// (10.2).
+func (e *Engine) flush(now time.Time, h *host, r wire.Record) {
+	for i := range h.addrs {
+		a := &h.addrs[i]
+		if a.ip.Is4() == r.Addr.Is4() && a.ip != r.Addr && now.Sub(a.at) > grace && a.end.IsZero() {
+			a.end = now.Add(grace)
+			e.timers.sooner(&h.timer, a.end)
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

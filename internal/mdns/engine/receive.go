@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"llchat/internal/mdns/link"
+	"llchat/internal/mdns/wire"
+)
+
+// Packet takes one packet. p.Data is not kept.
+func (e *Engine) Packet(now time.Time, p link.Packet) {
+	l := e.links[p.Link]
+	if l == nil || !p.Src.IsValid() || len(p.Data) > wire.MaxPacket {
+		return
+	}
+	src := p.Src.Addr().Unmap()
+	own := e.isOwnAddr(src)
+	// Many of us may share this machine and its address, so what it sends
+	// counts for the link alone.
+	if !l.load.take(now, linkRate, linkRate) || !own && !e.sources.packet(now, src) {
+		e.shed(now, 1)
+		return
+	}
+	m, err := wire.Parse(p.Data)
+	if err != nil || m.Opcode != 0 || m.Rcode != 0 { // RFC 6762 18.3, 18.11
+		return
+	}
+	in := input{src: netip.AddrPortFrom(p.Src.Addr(), p.Src.Port()), own: own, multicast: p.Multicast,
+		onLink: own || l.info.OnLink(src), msg: &m}
+	if m.Response {
+		e.response(now, l, in)
+	} else {
+		e.query(now, l, in)
+	}
+	e.settle()
+}
+
+// input is one packet that was parsed, with what is known about its sender.
+type input struct {
+	src       netip.AddrPort
+	own       bool // from an address of this machine
+	multicast bool
+	onLink    bool // the sender is a neighbour
+	msg       *wire.Message
+}
+
+// response looks at a response: it may contradict our own records, and it
+// tells about others. Only port 5353 of a neighbour counts (RFC 6762 6, 11;
+// C-33), and a unicast response only if we asked for one.
+func (e *Engine) response(now time.Time, l *linkState, in input) {
+	if in.src.Port() != link.Port || !in.onLink {
+		return
+	}
+	if !in.multicast && now.After(l.quUntil) {
+		return
+	}
+	e.compareOwn(now, l, in)
+	e.suppress(l, in)
+	e.learn(now, l, in)
+}
+
+// query looks at a query. A unicast query from elsewhere is none of our
+// business (RFC 6762 5.5), and a legacy querier elsewhere gets nothing.
+func (e *Engine) query(now time.Time, l *linkState, in input) {
+	if !in.onLink && (!in.multicast || in.src.Port() != link.Port) {
+		return
+	}
+	e.tieBreak(now, l, in)
+	if in.src.Port() == link.Port {
+		e.noteQuestions(now, l, in)
+	}
+	if l.pub.phase == live {
+		e.answer(now, l, in)
+	}
+}
+
+// shed counts what was not looked at and reports it at most once a second.
+func (e *Engine) shed(now time.Time, n int) {
+	c := &e.cache
+	c.shed += n
+	if !c.overload.running() {
+		e.timers.set(&c.overload, now.Add(time.Second))
+	}
+}
