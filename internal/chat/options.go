@@ -15,6 +15,7 @@ type Options struct {
 	Profile    string   // name or folder; empty is the default profile
 	Temporary  bool     // a throw-away profile in place of Profile
 	Passive    bool     // browse and dial, but never publish and never listen
+	Hold       bool     // without a nick yet: not on the wire until Set gives one
 	Nick       string   // the rest: kept settings, overridden when not empty
 	Port       uint16   //
 	Visibility string   // open or quiet
@@ -28,7 +29,11 @@ type Options struct {
 // Network is how a node touches the link: discovery, listening, dialling.
 // Tests and the demo bring one of their own.
 type Network struct {
-	Source link.Source
+	// Source opens the multicast side; it may be called again after the
+	// source that it returned has ended.
+	Source func() (link.Source, error)
 	Listen func(ctx context.Context, port uint16) ([]net.Listener, uint16, error)
 	Dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// Interfaces are the ones in use, for Status; nil: none.
+	Interfaces func() []Interface
 }

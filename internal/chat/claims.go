@@ -1,0 +1,313 @@
+package chat
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"llchat/internal/health"
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/peer"
+	"llchat/internal/safetext"
+	"llchat/internal/trust"
+)
+
+// claimEvent follows discovery. Nothing in it is proven: it changes what the
+// roster shows and where we knock, and never a stream, a pin or the history.
+func (n *Node) claimEvent(e mdns.Event) {
+	switch e.Kind {
+	case mdns.Joined, mdns.Changed:
+		n.setClaim(e.Peer)
+	case mdns.Left:
+		n.dropClaim(e.Peer.Key)
+	case mdns.Renamed:
+		n.renamed(e.Name)
+	case mdns.Resync:
+		n.reclaim()
+	case mdns.Overload:
+		n.setHealth("crowded", "more announcements on this network than llchat lists", "")
+	}
+}
+
+// setClaim takes in an announcement. One that moved to other addresses has
+// proven nothing there yet, so what dialling taught about it is forgotten.
+func (n *Node) setClaim(p mdns.Peer) {
+	c, known := n.claims[p.Key]
+	if !known || !sameEnds(c.Peer, p) {
+		c = &peer.Claim{}
+		n.claims[p.Key] = c
+	}
+	c.Peer = p
+	n.own(p.Key)
+	if pin := n.owner[p.Key]; !pin.IsZero() {
+		if r := n.remotes[pin]; r != nil {
+			n.retrySoon(r)
+		}
+	}
+}
+
+func sameEnds(a, b mdns.Peer) bool {
+	return a.Port == b.Port && slices.ContainsFunc(a.Addrs, func(x netip.AddrPort) bool {
+		return slices.Contains(b.Addrs, x)
+	})
+}
+
+func (n *Node) dropClaim(key string) {
+	if _, ok := n.claims[key]; !ok {
+		return
+	}
+	n.touchClaim(key)
+	n.markSeen(n.owner[key])
+	delete(n.claims, key)
+	delete(n.owner, key)
+}
+
+// reclaim takes the whole list anew after discovery dropped events.
+func (n *Node) reclaim() {
+	here := map[string]bool{}
+	for _, p := range n.mdns.Peers() {
+		here[p.Key] = true
+		n.setClaim(p)
+	}
+	for key := range maps.Clone(n.claims) {
+		if !here[key] {
+			n.dropClaim(key)
+		}
+	}
+}
+
+// own finds out under which key a claim is shown, and marks the rows.
+func (n *Node) own(key string) {
+	n.touchClaim(key)
+	n.owner[key] = peer.Owner(*n.claims[key], n.trust.All())
+	n.touchClaim(key)
+}
+
+// rebind does so for all claims, after contacts or their names changed.
+func (n *Node) rebind() {
+	contacts := n.trust.All()
+	pinned := map[string]struct{}{}
+	for key, c := range n.claims {
+		if owner := peer.Owner(*c, contacts); owner != n.owner[key] {
+			n.touchClaim(key)
+			n.owner[key] = owner
+			n.touchClaim(key)
+		}
+	}
+	for _, c := range contacts {
+		for _, name := range c.Names {
+			pinned[peer.Fold(name)] = struct{}{}
+		}
+	}
+	n.names.setPinned(pinned)
+}
+
+// prove records which key answered at a claim: the row of the claim becomes
+// part of the row of the key.
+func (n *Node) prove(key string, pin identity.Pin) {
+	c := n.claims[key]
+	if c == nil {
+		return
+	}
+	yes := true
+	c.Pin, c.Encrypts, c.Note = pin, &yes, ""
+	n.own(key)
+}
+
+// claimOf finds the claim that an incoming stream belongs to: same name and
+// from one of its addresses. A name alone would let anybody take over the
+// row of somebody else's claim.
+func (n *Node) claimOf(name string, from netip.Addr) (string, bool) {
+	key := peer.Fold(name)
+	c := n.claims[key]
+	if c == nil {
+		return "", false
+	}
+	for _, a := range c.Addrs {
+		if a.Addr().WithZone("") == from.Unmap().WithZone("") {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+// claimsOf returns the claims shown under a key, the proven ones first.
+func (n *Node) claimsOf(pin identity.Pin) []peer.Claim {
+	var found []peer.Claim
+	for key, owner := range n.owner {
+		if owner == pin {
+			found = append(found, *n.claims[key])
+		}
+	}
+	slices.SortFunc(found, func(a, b peer.Claim) int {
+		if a.Pin == b.Pin {
+			return b.Seen.Compare(a.Seen)
+		}
+		if a.Pin == pin {
+			return -1
+		}
+		return 1
+	})
+	return found
+}
+
+// touch marks the row of a key to be looked at again.
+func (n *Node) touch(pin identity.Pin) { n.dirty[rowID{pin: pin}] = struct{}{} }
+
+// touchClaim marks the rows that a claim may be part of.
+func (n *Node) touchClaim(key string) {
+	n.dirty[rowID{claim: key}] = struct{}{}
+	if pin := n.owner[key]; !pin.IsZero() {
+		n.touch(pin)
+	}
+}
+
+// refresh builds the marked rows and publishes those that changed.
+func (n *Node) refresh() {
+	if len(n.dirty) == 0 {
+		return
+	}
+	for id := range n.dirty {
+		key := id.pin.String()
+		if id.pin.IsZero() {
+			key = peer.ClaimKey(id.claim)
+		}
+		row, ok := n.build(id)
+		if !ok {
+			n.dropRow(key)
+			continue
+		}
+		n.putRow(key, shownRow{row, id})
+	}
+	clear(n.dirty)
+}
+
+func (n *Node) putRow(key string, row shownRow) {
+	old, had := n.rows[key]
+	n.rows[key] = row
+	if !had || !same(old.Peer, row.Peer) {
+		n.emit(row.Peer)
+	}
+}
+
+// same compares rows by what a face shows; when a peer was last seen alone is
+// no event while it is here.
+func same(a, b Peer) bool {
+	if (a.Encrypts == nil) != (b.Encrypts == nil) || a.Encrypts != nil && *a.Encrypts != *b.Encrypts {
+		return false
+	}
+	if !slices.Equal(a.Addresses, b.Addresses) {
+		return false
+	}
+	return a.Key == b.Key && a.Fingerprint == b.Fingerprint && a.Name == b.Name && a.Nick == b.Nick &&
+		a.Instance == b.Instance && a.Trust == b.Trust && a.Presence == b.Presence &&
+		a.Message == b.Message && a.Stream == b.Stream && a.Waiting == b.Waiting &&
+		a.Asks == b.Asks && a.Of == b.Of && a.Note == b.Note
+}
+
+func (n *Node) dropRow(key string) {
+	row, had := n.rows[key]
+	if !had {
+		return
+	}
+	delete(n.rows, key)
+	row.Gone, row.Presence, row.Stream = true, Offline, false
+	n.emit(row.Peer)
+}
+
+// build makes a row from everything known; false when there is nothing left
+// to show.
+func (n *Node) build(id rowID) (Peer, bool) {
+	if id.pin.IsZero() {
+		c := n.claims[id.claim]
+		if c == nil || !n.owner[id.claim].IsZero() {
+			return Peer{}, false
+		}
+		return n.shown(peer.Build(peer.Known{Claims: []peer.Claim{*c}})), true
+	}
+	r := n.remotes[id.pin]
+	if r == nil {
+		return Peer{}, false
+	}
+	k := n.known(r)
+	if k.Trust == trust.Retired || !isContact(k.Trust) && k.Trust != trust.Blocked &&
+		k.Stream == nil && !k.Asks && len(k.Claims) == 0 {
+		return Peer{}, false
+	}
+	return n.shown(peer.Build(k)), true
+}
+
+// known gathers what there is about a key.
+func (n *Node) known(r *remote) peer.Known {
+	k := peer.Known{Pin: r.pin, Claims: n.claimsOf(r.pin), Asks: r.request != nil, Name: r.lastName()}
+	k.Trust, k.Contact = n.judge(r)
+	if k.Trust == trust.Conflict {
+		k.Of, k.Contact = k.Contact.Pin, trust.Contact{}
+	}
+	if l := r.best(); l != nil {
+		k.Stream = l.facts()
+	}
+	return k
+}
+
+func isContact(s trust.State) bool { return s == trust.Pinned || s == trust.Verified }
+
+// shown makes a row safe to draw.
+func (n *Node) shown(r peer.Row) Peer {
+	p := Peer{
+		Key:         r.Key,
+		Fingerprint: r.Pin,
+		Name:        safetext.Name(r.Name),
+		Nick:        safetext.Name(r.Nick),
+		Instance:    safetext.Line(r.Instance),
+		Trust:       r.Trust,
+		Presence:    presenceWord(r.Presence),
+		Message:     safetext.Line(r.Message),
+		Encrypts:    r.Encrypts,
+		Stream:      r.Stream,
+		LastSeen:    r.LastSeen,
+		Waiting:     r.Waiting,
+		Asks:        r.Asks,
+		Of:          r.Of,
+		Note:        safetext.Line(r.Note),
+	}
+	if p.Name.IsEmpty() {
+		p.Name = safetext.Name("(no name)")
+	}
+	for _, a := range r.Addresses {
+		p.Addresses = append(p.Addresses, a.String())
+	}
+	return p
+}
+
+func presenceWord(status string) Presence {
+	switch status {
+	case "avail":
+		return Online
+	case "away":
+		return Away
+	case "dnd":
+		return DND
+	}
+	return Offline
+}
+
+// markSeen notes when a contact was here last.
+func (n *Node) markSeen(pin identity.Pin) {
+	if pin.IsZero() {
+		return
+	}
+	if err := n.trust.Seen(pin, nil, "", time.Now()); err != nil {
+		n.log.Error("Contact not written", "err", err)
+	}
+}
+
+// setHealth tells every face that something is wrong right now.
+func (n *Node) setHealth(code, text, hint string) {
+	item := health.Item{Code: code, Severity: health.Warning, Text: text, Hint: hint, Since: time.Now()}
+	if n.health.Set(item) {
+		n.emit(HealthNotice{Item: item})
+	}
+}

@@ -1,0 +1,346 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"llchat/internal/history"
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/peer"
+	"llchat/internal/stanza"
+	"llchat/internal/stream"
+	"llchat/internal/trust"
+	"llchat/internal/xmlstream"
+)
+
+// remote is one key: a contact, a stranger who asks, or a live stream.
+type remote struct {
+	pin     identity.Pin
+	live    []*live // newest last
+	request *history.Request
+	names   []string // name claims of its last stream, raw
+	policy  bool     // pinned by the policy accept
+	redial  redial
+	retries map[string]bool // messages that were on a stream that is gone
+}
+
+// live is one stream that finished its negotiation.
+type live struct {
+	conn     *stream.Conn
+	remote   *remote
+	opened   time.Time
+	accepted bool // the user has accepted this key
+	present  bool // its presence arrived, so it has accepted us
+	show     string
+	status   string
+	nick     string
+	inflight map[string]int // ids on this stream without a receipt -> octets
+	pumping  bool
+	waiting  bool // for a receipt: a check of the stream is due
+}
+
+// facts is what peer.Build wants to know.
+func (l *live) facts() *peer.Stream {
+	p := l.conn.Peer()
+	return &peer.Stream{
+		Name: p.Name, Addr: p.Addr, Nick: l.nick,
+		Show: l.show, Status: l.status, Present: l.present,
+		Waiting: l.theyWait(),
+	}
+}
+
+// theyWait reports whether this peer keeps us waiting for acceptance.
+func (l *live) theyWait() bool { return !l.present && l.conn.Waiting() }
+
+// remote returns the record of a key, making it when it is new.
+func (n *Node) remote(pin identity.Pin) *remote {
+	r := n.remotes[pin]
+	if r == nil {
+		r = &remote{pin: pin, retries: map[string]bool{}}
+		n.remotes[pin] = r
+	}
+	return r
+}
+
+// best is the stream to use: the newest that may carry our messages.
+func (r *remote) best() *live {
+	for _, l := range slices.Backward(r.live) {
+		if !l.theyWait() {
+			return l
+		}
+	}
+	if len(r.live) > 0 {
+		return r.live[len(r.live)-1]
+	}
+	return nil
+}
+
+// lastNames are the name claims of its last stream, the instance first.
+func (r *remote) lastNames() []string {
+	if len(r.names) == 0 && r.request != nil {
+		return r.request.Names
+	}
+	return r.names
+}
+
+func (r *remote) lastName() string {
+	if names := r.lastNames(); len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
+// judge is the state of a key with the names it claims now.
+func (n *Node) judge(r *remote) (trust.State, trust.Contact) {
+	return n.trust.Judge(r.pin, n.claimedNames(r))
+}
+
+// claimedNames are all names that a key goes by (security.md 6.2): the user
+// part of its header, its XEP-0172 nick, and the TXT nick of claims it proved.
+func (n *Node) claimedNames(r *remote) []string {
+	names := slices.Clone(r.names)
+	if r.request != nil {
+		names = append(names, r.request.Names...)
+		names = append(names, r.request.Nick)
+	}
+	for _, c := range n.claimsOf(r.pin) {
+		if nick, ok := c.Text.Get("nick"); ok && c.Pin == r.pin {
+			names = append(names, nick)
+		}
+	}
+	return slices.DeleteFunc(names, func(s string) bool { return s == "" })
+}
+
+// handler is the Node as streams see it.
+type handler Node
+
+func (h *handler) node() *Node { return (*Node)(h) }
+
+// admit decides how a dialling key is received (spec 5.5). It runs in the
+// stream's goroutine after the handshake has returned.
+func (n *Node) admit(p stream.Peer) stream.Standing {
+	standing := stream.Refused
+	_ = n.call(n.ctx, func() error {
+		standing = n.standing(p)
+		return nil
+	})
+	return standing
+}
+
+func (n *Node) standing(p stream.Peer) stream.Standing {
+	if p.Pin.Equal(n.id.Pin()) {
+		return stream.Refused // ourselves
+	}
+	user, _ := mdns.SplitInstance(p.Name)
+	state, _ := n.trust.Judge(p.Pin, []string{user, p.Name})
+	if isContact(state) {
+		return stream.Accepted
+	}
+	switch {
+	case n.settings.Strangers == StrangersRefuse:
+		return stream.Refused
+	case n.settings.Strangers == StrangersAccept && state == trust.Unknown && n.newKeys.take(time.Now()):
+		if _, err := n.trust.Accept(p.Pin, user, []string{p.Name, user}, "policy", time.Now()); err == nil {
+			n.touch(p.Pin)
+			return stream.Accepted
+		}
+	}
+	return stream.Stranger
+}
+
+// Opened implements stream.Handler.
+func (h *handler) Opened(c *stream.Conn) {
+	n := h.node()
+	_ = n.call(n.ctx, func() error {
+		n.opened(c)
+		return nil
+	})
+}
+
+func (n *Node) opened(c *stream.Conn) {
+	p := c.Peer()
+	r := n.remote(p.Pin)
+	user, _ := mdns.SplitInstance(p.Name)
+	r.names = []string{p.Name, user}
+	l := &live{conn: c, remote: r, opened: time.Now(), inflight: map[string]int{}}
+	r.live = append(r.live, l)
+	r.redial.succeeded()
+	n.touch(p.Pin)
+	if key, ok := n.claimOf(p.Name, p.Addr.Addr()); ok {
+		n.prove(key, p.Pin)
+	}
+	switch state, of := n.judge(r); {
+	case isContact(state):
+		n.welcome(l)
+		n.oneStream(r)
+	case state == trust.Conflict:
+		n.conflict(r, of)
+	}
+}
+
+// welcome makes a stream that of a contact: both sides lift the limits for
+// strangers, presence goes out, and what waits for the contact follows.
+func (n *Node) welcome(l *live) {
+	p := l.conn.Peer()
+	l.accepted = true
+	l.conn.SetStanding(stream.Accepted)
+	addr := ""
+	if p.Dialled {
+		addr = p.Addr.String()
+	}
+	if err := n.trust.Seen(p.Pin, l.remote.names[:1], addr, time.Now()); err != nil {
+		n.log.Error("Contact not written", "err", err)
+	}
+	n.rebind()
+	n.sendSoon(l, n.presence())
+	n.pump(l)
+}
+
+// oneStream ends a second stream with the same device. Only the arbiter acts,
+// so that two dials at once leave exactly one stream (spec 5.6).
+func (n *Node) oneStream(r *remote) {
+	if len(r.live) < 2 {
+		return
+	}
+	older, newer := r.live[len(r.live)-2], r.live[len(r.live)-1]
+	op, np := older.conn.Peer(), newer.conn.Peer()
+	mine := n.id.Device()
+	if op.Device != np.Device || bytes.Compare(mine[:], np.Device[:]) > 0 {
+		return
+	}
+	loser := older
+	if op.Dialled != np.Dialled && newer.opened.Sub(older.opened) <= reconnectAge && op.Dialled {
+		loser = newer
+	}
+	n.start(func() {
+		loser.conn.Abort(xmlstream.Error{Condition: xmlstream.Conflict})
+	})
+}
+
+// reconnectAge tells a reconnect from two dials at once (spec 5.6).
+const reconnectAge = 10 * time.Second
+
+// Closed implements stream.Handler.
+func (h *handler) Closed(c *stream.Conn, err error) {
+	n := h.node()
+	_ = n.call(n.ctx, func() error {
+		n.closed(c, err)
+		return nil
+	})
+}
+
+func (n *Node) closed(c *stream.Conn, err error) {
+	r := n.remotes[c.Peer().Pin]
+	if r == nil {
+		return
+	}
+	i := slices.IndexFunc(r.live, func(l *live) bool { return l.conn == c })
+	if i < 0 {
+		return
+	}
+	l := r.live[i]
+	r.live = slices.Delete(r.live, i, i+1)
+	for id := range l.inflight {
+		r.retries[id] = true // these go again with the same id (spec 5.7)
+	}
+	n.touch(r.pin)
+	n.markSeen(r.pin)
+	n.log.Debug("Stream closed", "err", err)
+	if rest := r.best(); rest != nil {
+		n.pump(rest)
+		return
+	}
+	n.lost(r)
+}
+
+// Stanza implements stream.Handler. What the engine answers is sent from
+// here, in the stream's own goroutine: a peer that does not read our answers
+// is not read from either, and holds up nobody else.
+func (h *handler) Stanza(c *stream.Conn, s stanza.Stanza) {
+	n := h.node()
+	var answer []stanza.Stanza
+	err := n.call(n.ctx, func() error {
+		l := n.find(c)
+		if l == nil {
+			return nil
+		}
+		switch s := s.(type) {
+		case *stanza.Message:
+			answer = n.message(l, s)
+		case *stanza.Presence:
+			n.presenceOf(l, s)
+		}
+		return nil
+	})
+	if err == nil && len(answer) > 0 {
+		_ = c.Send(n.ctx, answer...) // a failure ends the stream, which tells
+	}
+}
+
+// Refused implements stream.Handler.
+func (h *handler) Refused(r stream.Refusal) {
+	n := h.node()
+	n.post(func() { n.cannotEncrypt(r) })
+}
+
+func (n *Node) find(c *stream.Conn) *live {
+	r := n.remotes[c.Peer().Pin]
+	if r == nil {
+		return nil
+	}
+	i := slices.IndexFunc(r.live, func(l *live) bool { return l.conn == c })
+	if i < 0 {
+		return nil
+	}
+	return r.live[i]
+}
+
+// presenceOf follows directed presence (K11). From a listener it also says
+// that its user has accepted us (spec 5.5).
+func (n *Node) presenceOf(l *live, p *stanza.Presence) {
+	if !l.accepted {
+		if p.Type == "" {
+			n.asks(l)
+		}
+		return
+	}
+	if p.Type != "" {
+		return
+	}
+	l.present, l.show, l.status = true, p.Show, p.Status
+	n.touch(l.remote.pin)
+	n.pump(l)
+}
+
+// sendSoon hands a stanza to a stream without making the engine wait.
+func (n *Node) sendSoon(l *live, s ...stanza.Stanza) {
+	n.start(func() { _ = l.conn.Send(n.ctx, s...) })
+}
+
+// sweep closes idle streams of people the user has not accepted (spec 5.7).
+func (n *Node) sweep() {
+	for _, r := range n.remotes {
+		for _, l := range r.live {
+			if !l.accepted && l.conn.Idle() > strangerIdle {
+				n.closeSoon(l.conn)
+			}
+		}
+	}
+	n.after(time.Minute, n.sweep)
+}
+
+const strangerIdle = 15 * time.Minute
+
+// closeSoon closes a stream politely in the background (spec 5.9).
+func (n *Node) closeSoon(c *stream.Conn) {
+	n.start(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, closeTime)
+		defer cancel()
+		_ = c.Close(ctx)
+	})
+}
+
+const closeTime = 6 * time.Second // 5 s for their closing tag (spec 5.9), and air

@@ -1,0 +1,322 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"llchat/internal/history"
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/safetext"
+	"llchat/internal/stream"
+)
+
+// Redial times of spec 5.6: the arbiter of a pair comes first, so that two
+// nodes that lost each other do not dial at the same moment.
+const (
+	arbiterPause = 500 * time.Millisecond
+	otherPause   = 2 * time.Second
+	maxPause     = time.Minute
+
+	// dialTime bounds one address: TCP, the 3 s of spec 5.1, TLS, headers.
+	dialTime = 12 * time.Second
+	// resolveTime is how long fresh addresses are waited for.
+	resolveTime = 2 * time.Second
+)
+
+// redial is the state of getting a stream to a contact:
+//
+//	resting --wanted, address known--> dialling --stream--> resting
+//	                                      |  ^
+//	                                 failed  | pause over, or announced anew
+//	                                      v  |
+//	                                     paused
+type redial struct {
+	wanted   bool // somebody waits for a stream though the outbox is empty
+	running  bool
+	again    bool // announced anew while dialling
+	failures int
+	timer    *time.Timer
+}
+
+func (d *redial) succeeded() {
+	d.failures, d.wanted = 0, false
+	d.stop()
+}
+
+func (d *redial) stop() {
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}
+
+// retryAll dials every contact for whom something waits.
+func (n *Node) retryAll() {
+	pins, err := n.hist.OutboxPeers()
+	if err != nil {
+		n.log.Error("Outbox not read", "err", err)
+		return
+	}
+	for _, pin := range pins {
+		n.retryNow(n.remote(pin))
+	}
+}
+
+// retrySoon follows a fresh announcement of a contact's name.
+func (n *Node) retrySoon(r *remote) {
+	if len(r.live) > 0 || !n.wants(r) {
+		return
+	}
+	if r.redial.running {
+		r.redial.again = true
+		return
+	}
+	n.retryNow(r)
+}
+
+// wants reports whether something waits for a stream to this contact.
+func (n *Node) wants(r *remote) bool {
+	c, ok := n.trust.Get(r.pin)
+	if !ok || !isContact(c.State) {
+		return false
+	}
+	if r.redial.wanted {
+		return true
+	}
+	box, err := n.hist.Outbox(r.pin)
+	return err == nil && len(box) > 0
+}
+
+// lost starts again after a stream ended while something still waits.
+func (n *Node) lost(r *remote) {
+	if n.ctx.Err() == nil && n.wants(r) {
+		n.pause(r)
+	}
+}
+
+// pause waits before the next try, longer after each failure, up to a minute.
+func (n *Node) pause(r *remote) {
+	d := arbiterPause
+	if !n.arbiter(r) {
+		d = otherPause + jitter(otherPause)
+	}
+	d = min(d<<min(r.redial.failures, 7), maxPause)
+	r.redial.stop()
+	r.redial.timer = n.after(d, func() {
+		if len(r.live) == 0 && n.wants(r) {
+			n.retryNow(r)
+		}
+	})
+}
+
+// jitter is a random part of d.
+func jitter(d time.Duration) time.Duration {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(d))
+}
+
+// arbiter reports whether we are the arbiter of the pair. Before its device
+// key is known the identity decides, which is as good to break a tie.
+func (n *Node) arbiter(r *remote) bool {
+	mine := n.id.Pin()
+	return bytes.Compare(mine[:], r.pin[:]) < 0
+}
+
+// retryNow dials a contact, one dial at a time.
+func (n *Node) retryNow(r *remote) {
+	if r.redial.running || len(r.live) > 0 {
+		return
+	}
+	keys, known := n.placesOf(r)
+	if len(keys) == 0 && len(known) == 0 {
+		n.notHere(r)
+		return
+	}
+	r.redial.stop()
+	r.redial.running = true
+	n.start(func() {
+		err := n.dialContact(n.ctx, r.pin, keys, known)
+		n.post(func() { n.dialled(r, err) })
+	})
+}
+
+func (n *Node) dialled(r *remote, err error) {
+	r.redial.running = false
+	again := r.redial.again
+	r.redial.again = false
+	if err == nil || len(r.live) > 0 {
+		return
+	}
+	r.redial.failures++
+	n.log.Debug("Dial failed", "err", err)
+	n.notHere(r)
+	if again {
+		n.retryNow(r)
+		return
+	}
+	n.pause(r)
+}
+
+// notHere says of waiting messages that their receiver cannot be reached.
+func (n *Node) notHere(r *remote) {
+	box, err := n.hist.Outbox(r.pin)
+	if err != nil {
+		n.log.Error("Outbox not read", "err", err)
+		return
+	}
+	for _, m := range box {
+		if m.Reason != ReasonNotHere {
+			n.mark(r.pin, m.ID, history.Queued, ReasonNotHere)
+		}
+	}
+}
+
+// placesOf lists where a contact may be found: claims to resolve now (spec
+// 174-11.2), then addresses at which it answered before.
+func (n *Node) placesOf(r *remote) (keys []string, known []netip.AddrPort) {
+	for _, c := range n.claimsOf(r.pin) {
+		keys = append(keys, c.Key)
+	}
+	contact, _ := n.trust.Get(r.pin)
+	for _, s := range contact.LastAddrs {
+		if a, err := netip.ParseAddrPort(s); err == nil {
+			known = append(known, a)
+		}
+	}
+	return keys, known
+}
+
+// dialContact tries every place until the contact's key answers at one.
+func (n *Node) dialContact(ctx context.Context, pin identity.Pin, keys []string, known []netip.AddrPort) error {
+	var all []error
+	tried := map[netip.AddrPort]bool{}
+	for _, key := range keys {
+		p, err := n.resolveClaim(ctx, key)
+		if err != nil {
+			all = append(all, err)
+			continue
+		}
+		for _, a := range p.Addrs {
+			tried[a] = true
+			_, err := n.dialAddr(ctx, a, &pin, p.Instance)
+			if err == nil {
+				return nil
+			}
+			all = append(all, err)
+		}
+		n.mdns.Reconfirm(key)
+	}
+	for _, a := range known {
+		if tried[a] {
+			continue
+		}
+		_, err := n.dialAddr(ctx, a, &pin, "")
+		if err == nil {
+			return nil
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+func (n *Node) resolveClaim(ctx context.Context, key string) (mdns.Peer, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	return n.mdns.Resolve(ctx, key)
+}
+
+// dialClaim dials a claim that never proved a key and returns the stream to
+// whoever answered.
+func (n *Node) dialClaim(ctx context.Context, key string) (*stream.Conn, error) {
+	p, err := n.resolveClaim(ctx, key)
+	if err != nil {
+		return nil, &Error{Code: CodeNotYet, Text: "it is not here any more", Hint: "write again when it is back"}
+	}
+	var last error
+	for _, a := range p.Addrs {
+		c, err := n.dialAddr(ctx, a, nil, p.Instance)
+		if err == nil {
+			return c, nil
+		}
+		last = err
+	}
+	n.mdns.Reconfirm(key)
+	failed := n.dialError(safetext.Name(p.Instance), last)
+	n.post(func() { n.noteFailure(key, last) })
+	return nil, failed
+}
+
+// noteFailure keeps for the roster what dialling a claim has taught.
+func (n *Node) noteFailure(key string, err error) {
+	var d *stream.DialError
+	c := n.claims[key]
+	if c == nil || !errors.As(err, &d) || d.Reason != stream.ReasonCannotEncrypt {
+		return
+	}
+	no := false
+	c.Encrypts, c.Note = &no, noteCannotEncrypt
+	n.touchClaim(key)
+}
+
+// dialError says in words why nothing could be sent to a claim. The text has
+// not left the caller.
+func (n *Node) dialError(name safetext.Text, err error) *Error {
+	e := &Error{Code: CodeNotYet, Text: fmt.Sprintf("%s does not answer: nothing was sent", name), Hint: "try again later"}
+	var d *stream.DialError
+	if !errors.As(err, &d) {
+		return e
+	}
+	switch d.Reason {
+	case stream.ReasonCannotEncrypt:
+		e.Code = CodeRefused
+		e.Text = fmt.Sprintf("%s cannot encrypt: nothing was sent", name)
+		e.Hint = "its client speaks XMPP in clear only; llchat on that side can talk to you"
+	case stream.ReasonStrangersRefused:
+		e.Code = CodeRefused
+		e.Text = fmt.Sprintf("%s does not take messages from people it does not know", name)
+		e.Hint = "ask that person to write to you first"
+	case stream.ReasonBadCertificate:
+		e.Code = CodeRefused
+		e.Text = fmt.Sprintf("%s has no valid key: nothing was sent", name)
+		e.Hint = ""
+	}
+	return e
+}
+
+// dialAddr makes one stream, within the limits of L-26.
+func (n *Node) dialAddr(ctx context.Context, to netip.AddrPort, want *identity.Pin, name string) (*stream.Conn, error) {
+	if err := n.mayDial(to); err != nil {
+		return nil, err
+	}
+	select {
+	case n.dials <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-n.dials }()
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	return n.streams.Dial(ctx, n.net.Dial, to, want, name)
+}
+
+// mayDial refuses what an announcement must not make us do (L-26).
+func (n *Node) mayDial(to netip.AddrPort) error {
+	a := to.Addr().Unmap()
+	switch {
+	case !to.IsValid() || a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return fmt.Errorf("dial %s: not the address of a host", to)
+	case a.IsLoopback() && n.opt.Network == nil:
+		return fmt.Errorf("dial %s: an announced loopback address is never ours to dial", to)
+	case to.Port() < 1024:
+		return fmt.Errorf("dial %s: ports below 1024 are not dialled", to)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"llchat/internal/health"
+	"llchat/internal/history"
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/peer"
+	"llchat/internal/profile"
+	"llchat/internal/stream"
+	"llchat/internal/trust"
+)
+
+// errClosed is what a call gets from a node that has ended.
+var errClosed = errors.New("chat: the node has ended")
+
+// inboxSize bounds the commands and stanzas that wait for the engine. When it
+// is full, callers and stream readers wait, which slows the peer, not us.
+const inboxSize = 256
+
+// Node is a running engine. Open makes one; Close says goodbye and ends it.
+type Node struct {
+	opt     Options
+	net     Network
+	log     *slog.Logger
+	prof    *profile.Profile
+	id      *identity.Identity
+	trust   *trust.Store
+	hist    *history.Store
+	streams *stream.Node
+	mdns    *mdns.Node
+	names   ownNames
+	hub     *hub
+	health  health.Set
+
+	ctx    context.Context // ends when Close has flushed
+	cancel context.CancelFunc
+	inbox  chan func()
+	work   sync.WaitGroup // every goroutine of the node but those of stream and mdns
+	dials  chan struct{}  // a slot for each dial under way (L-26)
+
+	also      func(context.Context) error // what Close closes besides (Demo)
+	closeOnce sync.Once
+	closeErr  error
+
+	// Set once by publish, before ready is closed.
+	ready      chan struct{}
+	readyOnce  sync.Once
+	publishing bool // owned by the engine goroutine
+
+	state // owned by the engine goroutine
+}
+
+// state is everything about the chat that changes. Only the engine goroutine
+// touches it.
+type state struct {
+	settings profile.Settings
+	port     uint16
+	started  time.Time
+
+	claims  map[string]*peer.Claim     // by instance key
+	owner   map[string]identity.Pin    // claim -> the key it is shown under
+	remotes map[identity.Pin]*remote   // every proven key we know or talk to
+	rows    map[string]shownRow        // what was published last
+	dirty   map[rowID]struct{}         // rows to look at again
+	noticed map[identity.Pin]time.Time // last conflict notice a contact (P-15)
+	refused map[string]time.Time       // last "cannot encrypt" notice a claim
+	newKeys rate                       // unknown keys handled (L-11)
+}
+
+// rowID names a row to build: a key, or a claim without one.
+type rowID struct {
+	pin   identity.Pin
+	claim string
+}
+
+// shownRow is a published row and what it was built from.
+type shownRow struct {
+	Peer
+	id rowID
+}
+
+// run is the engine: the one goroutine that owns state.
+func (n *Node) run() {
+	for {
+		select {
+		case f := <-n.inbox:
+			f()
+		case e := <-n.mdns.Events():
+			n.claimEvent(e)
+		case <-n.ctx.Done():
+			return
+		}
+		n.refresh()
+	}
+}
+
+// post hands f to the engine and does not wait for it to run.
+func (n *Node) post(f func()) {
+	select {
+	case n.inbox <- f:
+	case <-n.ctx.Done():
+	}
+}
+
+// call runs f in the engine and waits for it.
+func (n *Node) call(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	select {
+	case n.inbox <- func() { result <- f() }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.ctx.Done():
+		return errClosed
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-n.ctx.Done():
+		return errClosed
+	}
+}
+
+// after runs f in the engine when d has passed.
+func (n *Node) after(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { n.post(f) })
+}
+
+// start runs f in a goroutine that Close waits for.
+func (n *Node) start(f func()) { n.work.Go(f) }
+
+// Done is closed when the node has ended.
+func (n *Node) Done() <-chan struct{} { return n.ctx.Done() }
+
+// Close says goodbye, closes the streams, and ends the node. It waits for the
+// polite part at most until ctx ends; it is safe to call more than once.
+func (n *Node) Close(ctx context.Context) error {
+	n.closeOnce.Do(func() { n.closeErr = n.close(ctx) })
+	return n.closeErr
+}
+
+func (n *Node) close(ctx context.Context) error {
+	var polite sync.WaitGroup
+	if n.mdns != nil {
+		polite.Go(func() {
+			if err := n.mdns.Withdraw(ctx); err != nil {
+				n.log.Debug("Goodbye not sent", "err", err)
+			}
+		})
+	}
+	polite.Go(func() {
+		if err := n.streams.Close(ctx); err != nil {
+			n.log.Debug("Streams not closed cleanly", "err", err)
+		}
+	})
+	polite.Wait()
+	n.cancel()
+	n.hub.close()
+	var err error
+	if n.mdns != nil {
+		err = n.mdns.Close()
+	}
+	n.work.Wait()
+	if n.also != nil {
+		err = errors.Join(err, n.also(ctx))
+	}
+	return errors.Join(err, n.hist.Close(), n.prof.Close())
+}
+
+// emit publishes an event that is not stored.
+func (n *Node) emit(body any) {
+	n.hub.publish(Event{Seq: n.hist.NextSeq(), Time: time.Now(), Body: body})
+}
+
+// emitFact publishes a stored fact under the number it was stored with.
+func (n *Node) emitFact(seq uint64, body any) {
+	n.hub.publish(Event{Seq: seq, Time: time.Now(), Body: body})
+}

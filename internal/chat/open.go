@@ -1,0 +1,427 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"llchat/internal/history"
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/peer"
+	"llchat/internal/profile"
+	"llchat/internal/stream"
+	"llchat/internal/trust"
+)
+
+// ErrLocked is Open's error when another node holds the profile.
+var ErrLocked = profile.ErrLocked
+
+// maxDials bounds the dials under way at once (L-26).
+const maxDials = 16
+
+// Visibility words (spec 3): open publishes nick and status, quiet only
+// constants under generated names.
+const (
+	VisibleOpen  = "open"
+	VisibleQuiet = "quiet"
+)
+
+// Policies for keys the user has not accepted (spec 5.5).
+const (
+	StrangersAsk    = "ask"
+	StrangersAccept = "accept"
+	StrangersRefuse = "refuse"
+)
+
+// Open starts a node on a profile and returns at once; Ready waits until it
+// can be found. A profile that cannot be trusted (owner, mode, corruption) is
+// an error and nothing is sent.
+func Open(ctx context.Context, opt Options) (*Node, error) {
+	n := &Node{
+		opt:   opt,
+		log:   opt.Log,
+		hub:   newHub(),
+		inbox: make(chan func(), inboxSize),
+		dials: make(chan struct{}, maxDials),
+		ready: make(chan struct{}),
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	n.state = state{
+		started: time.Now(),
+		claims:  map[string]*peer.Claim{},
+		owner:   map[string]identity.Pin{},
+		remotes: map[identity.Pin]*remote{},
+		rows:    map[string]shownRow{},
+		dirty:   map[rowID]struct{}{},
+		noticed: map[identity.Pin]time.Time{},
+		refused: map[string]time.Time{},
+		newKeys: rate{most: maxNewKeys, per: time.Hour},
+	}
+	if err := n.open(ctx); err != nil {
+		n.abandon()
+		return nil, err
+	}
+	return n, nil
+}
+
+// open does the steps in the order in which a failure must stop the next.
+func (n *Node) open(ctx context.Context) error {
+	if err := n.openProfile(); err != nil {
+		return err
+	}
+	if err := n.openNetwork(); err != nil {
+		return err
+	}
+	listeners, err := n.listen(ctx)
+	if err != nil {
+		return err
+	}
+	n.openStreams()
+	if err := n.openDiscovery(ctx); err != nil {
+		closeAll(listeners)
+		return err
+	}
+	if err := n.recall(); err != nil {
+		closeAll(listeners)
+		return err
+	}
+	n.start(n.run)
+	for _, l := range listeners {
+		n.start(func() {
+			if err := n.streams.Serve(n.ctx, l); err != nil && n.ctx.Err() == nil {
+				n.log.Error("Listener ended", "err", err)
+			}
+		})
+	}
+	n.post(n.publish)
+	n.post(n.retryAll)
+	n.post(n.sweep)
+	return nil
+}
+
+// abandon releases what a failed Open had taken.
+func (n *Node) abandon() {
+	n.cancel()
+	if n.mdns != nil {
+		_ = n.mdns.Close()
+	}
+	if n.hist != nil {
+		_ = n.hist.Close()
+	}
+	if n.prof != nil {
+		_ = n.prof.Close()
+	}
+}
+
+func (n *Node) openProfile() (err error) {
+	if n.prof, err = takeProfile(n.opt); err != nil {
+		return err
+	}
+	var created bool
+	if n.id, created, err = identity.Load(n.prof); err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	if created {
+		n.log.Info("Identity made")
+	}
+	if n.trust, err = trust.Open(n.prof); err != nil {
+		return fmt.Errorf("pins: %w", err)
+	}
+	if n.hist, err = openHistory(n.prof); err != nil {
+		return err
+	}
+	return n.openSettings()
+}
+
+// takeProfile opens and locks the profile that the options name.
+func takeProfile(opt Options) (*profile.Profile, error) {
+	var p *profile.Profile
+	var err error
+	if opt.Temporary {
+		p, err = profile.Temporary()
+	} else {
+		p, err = openProfile(opt.Profile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Lock(); err != nil {
+		_ = p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func openProfile(nameOrDir string) (*profile.Profile, error) {
+	dir, err := profile.Dir(nameOrDir)
+	if err != nil {
+		return nil, err
+	}
+	return profile.Open(dir)
+}
+
+func openHistory(p *profile.Profile) (*history.Store, error) {
+	key, err := p.StoreKey()
+	if err != nil {
+		return nil, fmt.Errorf("store key: %w", err)
+	}
+	return history.Open(p.Path(historyFile), key)
+}
+
+const historyFile = "history.db"
+
+// openSettings reads the settings, applies the options over them, and makes
+// the names that llchat generates (spec 3).
+func (n *Node) openSettings() error {
+	s, err := n.prof.Settings()
+	if err != nil {
+		return err
+	}
+	for _, o := range []struct {
+		from string
+		to   *string
+	}{{n.opt.Nick, &s.Nick}, {n.opt.Visibility, &s.Visibility}, {n.opt.Strangers, &s.Strangers}} {
+		if o.from != "" {
+			*o.to = o.from
+		}
+	}
+	if n.opt.Port != 0 {
+		s.Port = n.opt.Port
+	}
+	withDefaults(&s)
+	if err := checkSettings(s); err != nil {
+		return err
+	}
+	if s.Machine == "" {
+		s.Machine = mdns.Machine(rand.Reader)
+	}
+	n.settings = s
+	return n.prof.SaveSettings(s)
+}
+
+// openNetwork takes the real network unless the options bring one.
+func (n *Node) openNetwork() error {
+	if n.opt.Network != nil {
+		n.net = *n.opt.Network
+		return nil
+	}
+	var err error
+	n.net, err = realNetwork(n.opt.Interfaces)
+	return err
+}
+
+// listen opens the stream port: the one kept in the profile, or a new one
+// when that is taken (spec 3). A quiet node has a new one at every start.
+func (n *Node) listen(ctx context.Context) ([]net.Listener, error) {
+	if n.opt.Passive {
+		return nil, nil
+	}
+	want := n.settings.Port
+	if n.settings.Visibility == VisibleQuiet {
+		want = n.opt.Port
+	}
+	listeners, port, err := n.net.Listen(ctx, want)
+	if err != nil && want != 0 && n.opt.Port == 0 {
+		listeners, port, err = n.net.Listen(ctx, 0)
+	}
+	if err != nil {
+		return nil, &Error{
+			Code: CodeError,
+			Text: fmt.Sprintf("listen on port %d: %v", want, err),
+			Hint: "another program has this port: choose another with --port",
+		}
+	}
+	n.port = port
+	if n.settings.Visibility == VisibleOpen && n.settings.Port != port {
+		n.settings.Port = port
+		err = n.prof.SaveSettings(n.settings)
+	}
+	if err != nil {
+		closeAll(listeners)
+	}
+	return listeners, err
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}
+
+func (n *Node) openStreams() {
+	user, machine := mdns.Word(rand.Reader), n.settings.Machine
+	if !n.opt.Hold || n.settings.Nick != "" {
+		user, machine = n.ownNames()
+	}
+	n.names.add(mdns.InstanceName(user, machine))
+	n.streams = stream.NewNode(stream.Config{
+		Identity: n.id,
+		Names:    n.names.both,
+		Admit:    n.admit,
+		Handler:  (*handler)(n),
+		Wire:     n.opt.Wire,
+		Log:      n.log,
+	})
+}
+
+// openDiscovery starts browsing. Nothing is published before publish.
+func (n *Node) openDiscovery(ctx context.Context) error {
+	source, err := n.net.Source()
+	if err != nil {
+		return fmt.Errorf("multicast: %w", err)
+	}
+	user, machine := mdns.SplitInstance(n.names.now())
+	n.mdns, err = mdns.Open(ctx, mdns.Config{
+		Source:  source,
+		User:    user,
+		Machine: machine,
+		Port:    n.port,
+		Pinned:  n.names.pinned,
+		Random:  rand.Reader,
+	})
+	return err
+}
+
+// ownNames returns the user and machine part to publish: kept ones in the
+// open profile, new words at every start in the quiet one (spec 3).
+func (n *Node) ownNames() (user, machine string) {
+	if n.settings.Visibility == VisibleQuiet {
+		return mdns.Word(rand.Reader), mdns.Machine(rand.Reader)
+	}
+	s := &n.settings
+	switch base := mdns.UserPart(s.Nick); {
+	case base == "" && s.User == "":
+		s.User = mdns.Word(rand.Reader)
+	case base != "" && s.User != base && !strings.HasPrefix(s.User, base+"-"):
+		s.User = base // the nick changed; a kept rename such as ada-1 stays
+	}
+	return s.User, s.Machine
+}
+
+// introduce takes the name that the user has just chosen in place of the
+// generated one, before anything was published.
+func (n *Node) introduce() {
+	if err := n.mdns.Close(); err != nil {
+		n.log.Debug("Discovery not closed cleanly", "err", err)
+	}
+	for key := range n.claims {
+		n.dropClaim(key)
+	}
+	user, machine := n.ownNames()
+	n.names.add(mdns.InstanceName(user, machine))
+	if err := n.openDiscovery(n.ctx); err != nil {
+		n.setHealth("discovery", "discovery does not work: "+err.Error(), "restart llchat")
+	}
+}
+
+// recall brings back what the disk knows: contacts, requests, outboxes.
+func (n *Node) recall() error {
+	for _, c := range n.trust.All() {
+		n.remote(c.Pin)
+		n.touch(c.Pin)
+	}
+	n.rebind()
+	requests, err := n.hist.Requests()
+	if err != nil {
+		return err
+	}
+	for _, r := range requests {
+		n.remote(r.Pin).request = &r
+		n.touch(r.Pin)
+	}
+	return nil
+}
+
+// publish announces the node. A profile without a nick that a window is about
+// to ask for one stays off the wire until then (Options.Hold).
+func (n *Node) publish() {
+	if n.opt.Passive || n.publishing || n.opt.Hold && n.settings.Nick == "" {
+		return
+	}
+	if n.opt.Hold && n.settings.User == "" {
+		n.introduce()
+	}
+	n.publishing = true
+	text := n.presenceText()
+	n.start(func() {
+		name, err := n.mdns.Publish(n.ctx, text)
+		n.post(func() {
+			if err != nil {
+				n.log.Error("Not published", "err", err)
+				return
+			}
+			n.names.add(name)
+			n.keepName(name)
+			n.readyOnce.Do(func() { close(n.ready) })
+		})
+	})
+}
+
+// Ready waits until the node can be found and dialled.
+func (n *Node) Ready(ctx context.Context) (Status, error) {
+	select {
+	case <-n.ready:
+		return n.Status(ctx)
+	case <-ctx.Done():
+		return Status{}, ctx.Err()
+	case <-n.ctx.Done():
+		return Status{}, errClosed
+	}
+}
+
+// ownNames is what we are called: read by streams in their own goroutines.
+type ownNames struct {
+	mu      sync.Mutex // guards the following
+	current string
+	borne   map[string]struct{} // every name since start, folded
+	pins    map[string]struct{} // claim keys of contacts, never evicted
+}
+
+func (o *ownNames) add(name string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.borne == nil {
+		o.borne = map[string]struct{}{}
+	}
+	o.current = name
+	o.borne[peer.Fold(name)] = struct{}{}
+}
+
+func (o *ownNames) now() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.current
+}
+
+// both is stream.Config.Names.
+func (o *ownNames) both() (string, func(string) bool) {
+	return o.now(), func(name string) bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		_, ok := o.borne[peer.Fold(name)]
+		return ok
+	}
+}
+
+func (o *ownNames) setPinned(keys map[string]struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pins = keys
+}
+
+// pinned is mdns.Config.Pinned: names whose records no flood may push out.
+func (o *ownNames) pinned(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.pins[key]
+	return ok
+}

@@ -1,0 +1,136 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"os"
+	"slices"
+	"strings"
+
+	"llchat/internal/history"
+	"llchat/internal/safetext"
+)
+
+// replayBatch is how many stored facts a subscription reads at once.
+const replayBatch = 256
+
+// Status implements API.
+func (n *Node) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := n.call(ctx, func() error {
+		s = n.status()
+		return nil
+	})
+	return s, err
+}
+
+func (n *Node) status() Status {
+	s := faceSettings(n.settings)
+	s.Fingerprint, s.Port, s.Running = n.id.Pin(), n.port, !n.opt.Passive
+	s.Profile, s.Health, s.PostQuantum = n.prof.Dir(), n.health.Items(), postQuantum()
+	if n.net.Interfaces != nil {
+		s.Interfaces = n.net.Interfaces()
+	}
+	select {
+	case <-n.ready:
+		s.Ready, s.Name = true, safetext.Line(n.names.now())
+	default:
+	}
+	return s
+}
+
+// Peers implements API: contacts first, then the others by name.
+func (n *Node) Peers(ctx context.Context) ([]Peer, error) {
+	var rows []Peer
+	err := n.call(ctx, func() error {
+		n.refresh()
+		for _, row := range n.rows {
+			rows = append(rows, row.Peer)
+		}
+		return nil
+	})
+	sortPeers(rows)
+	return rows, err
+}
+
+func sortPeers(rows []Peer) {
+	slices.SortFunc(rows, func(a, b Peer) int {
+		if a.Contact() != b.Contact() {
+			if a.Contact() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.Name.String(), b.Name.String()), cmp.Compare(a.Key, b.Key))
+	})
+}
+
+// History implements API.
+func (n *Node) History(ctx context.Context, who string, before int64, max int) ([]Message, error) {
+	var page []Message
+	err := n.call(ctx, func() error {
+		row, err := n.resolve(who)
+		if err != nil || row.Fingerprint.IsZero() {
+			return err // a claim has no past
+		}
+		stored, err := n.hist.Page(row.Fingerprint, before, max)
+		for _, m := range stored {
+			page = append(page, n.face(m))
+		}
+		return err
+	})
+	return page, err
+}
+
+// Draft implements API.
+func (n *Node) Draft(_ context.Context, key string) (string, error) { return n.hist.Draft(key) }
+
+// SetDraft implements API.
+func (n *Node) SetDraft(_ context.Context, key, text string) error {
+	return n.hist.SetDraft(key, text)
+}
+
+// Subscribe implements API.
+func (n *Node) Subscribe(ctx context.Context, since uint64) (Feed, error) {
+	var f *feed
+	err := n.call(ctx, func() error {
+		if since == 0 {
+			f = n.hub.subscribe(n.hist.NextSeq())
+			return nil
+		}
+		f = n.hub.subscribe(since)
+		f.replay = n.replay
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// replay reads the stored facts after a number.
+func (n *Node) replay(ctx context.Context, after uint64) ([]Event, error) {
+	var events []Event
+	err := n.call(ctx, func() error {
+		facts, err := n.hist.Since(after, replayBatch)
+		for _, f := range facts {
+			events = append(events, n.faceFact(f))
+		}
+		return err
+	})
+	return events, err
+}
+
+func (n *Node) faceFact(f history.Fact) Event {
+	if f.Message != nil {
+		return Event{Seq: f.Message.Seq, Time: f.Message.Time, Body: n.face(*f.Message)}
+	}
+	return Event{Seq: f.Request.Seq, Time: f.Request.Last, Body: n.faceRequest(*f.Request)}
+}
+
+// postQuantum reports whether handshakes offer the hybrid group: GODEBUG can
+// take it away behind our back (security.md 4.3).
+func postQuantum() bool {
+	return !strings.Contains(os.Getenv("GODEBUG"), "tlsmlkem=0") && tls.X25519MLKEM768 != 0
+}

@@ -1,0 +1,84 @@
+package chat
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"llchat/internal/mdns"
+	"llchat/internal/peer"
+	"llchat/internal/safetext"
+)
+
+// minPrefix is how many hex digits of a fingerprint name a peer (cli.md).
+const minPrefix = 8
+
+// resolve finds the one row that who names. Several are never guessed
+// between: whoever asks gets the list and decides.
+func (n *Node) resolve(who string) (shownRow, error) {
+	n.refresh()
+	if row, ok := n.rows[who]; ok {
+		return row, nil
+	}
+	found := n.matches(who)
+	switch len(found) {
+	case 0:
+		return shownRow{}, &Error{
+			Code: CodeNoSuch,
+			Text: fmt.Sprintf("there is no peer %q", safetext.Name(who).String()),
+			Hint: "llchat peers lists who is here and whom you know",
+		}
+	case 1:
+		return found[0], nil
+	}
+	slices.SortFunc(found, func(a, b shownRow) int { return cmp.Compare(a.Key, b.Key) })
+	e := &Error{
+		Code: CodeRefused,
+		Text: fmt.Sprintf("%q is the name of %d peers: nothing was done", safetext.Name(who).String(), len(found)),
+		Hint: "name one by its instance or by 8 hex digits of its fingerprint",
+	}
+	for _, f := range found {
+		e.Candidates = append(e.Candidates, f.Peer)
+	}
+	return shownRow{}, e
+}
+
+func (n *Node) matches(who string) []shownRow {
+	prefix, isHex := hexPrefix(who)
+	want := peer.Fold(strings.TrimSpace(who))
+	var found []shownRow
+	for key, row := range n.rows {
+		if n.bears(row, want) || isHex && strings.HasPrefix(key, prefix) {
+			found = append(found, row)
+		}
+	}
+	return found
+}
+
+// bears reports whether a row goes by a name: as raw octets where it was
+// heard, and as shown.
+func (n *Node) bears(row shownRow, want string) bool {
+	if want == "" {
+		return false
+	}
+	names := []string{row.Name.String(), row.Nick.String(), row.Instance.String()}
+	if row.Nick.IsEmpty() {
+		user, _ := mdns.SplitInstance(row.Instance.String())
+		names = append(names, user)
+	}
+	if c := n.claims[row.id.claim]; c != nil {
+		names = append(names, c.Instance)
+	}
+	return slices.ContainsFunc(names, func(s string) bool { return s != "" && peer.Fold(s) == want })
+}
+
+// hexPrefix reads the beginning of a fingerprint, with or without the spaces
+// between its groups.
+func hexPrefix(s string) (string, bool) {
+	s = strings.ToLower(strings.NewReplacer(" ", "", ":", "").Replace(s))
+	if len(s) < minPrefix || strings.Trim(s, "0123456789abcdef") != "" {
+		return "", false
+	}
+	return s, true
+}

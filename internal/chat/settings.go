@@ -1,0 +1,173 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"llchat/internal/mdns"
+	"llchat/internal/peer"
+	"llchat/internal/profile"
+	"llchat/internal/safetext"
+	"llchat/internal/stanza"
+)
+
+// maxMessage bounds the free text beside the status; the record carries its
+// first 80 octets (spec 3), contacts get all of it inside TLS.
+const maxMessage = 255
+
+func withDefaults(s *profile.Settings) {
+	for _, d := range []struct {
+		at  *string
+		def string
+	}{{&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}} {
+		if *d.at == "" {
+			*d.at = d.def
+		}
+	}
+}
+
+// checkSettings says in words which setting is wrong.
+func checkSettings(s profile.Settings) error {
+	for _, c := range []struct{ name, value, words string }{
+		{"visibility", s.Visibility, VisibleOpen + " " + VisibleQuiet},
+		{"strangers", s.Strangers, StrangersAsk + " " + StrangersAccept + " " + StrangersRefuse},
+		{"status", s.Status, "avail away dnd"},
+	} {
+		if err := oneOf(c.name, c.value, c.words); err != nil {
+			return err
+		}
+	}
+	if s.Nick == "" {
+		return nil
+	}
+	return checkNick(s.Nick)
+}
+
+func oneOf(name, value, words string) error {
+	for w := range strings.FieldsSeq(words) {
+		if value == w {
+			return nil
+		}
+	}
+	return usage(fmt.Sprintf("%s cannot be %q", name, value), "choose one of: "+words)
+}
+
+// checkNick wants a name that others can see: no escape codes, not only
+// invisible characters, one DNS label at the most (L-27).
+func checkNick(nick string) error {
+	shown := safetext.Name(nick).String()
+	if shown == "" || len(nick) > 63 || !utf8.ValidString(nick) {
+		return usage(fmt.Sprintf("the nick %q cannot be shown to others", shown),
+			"use 1 to 63 octets of letters, digits, spaces and signs")
+	}
+	return nil
+}
+
+func usage(text, hint string) *Error { return &Error{Code: CodeUsage, Text: text, Hint: hint} }
+
+// Set implements API.
+func (n *Node) Set(ctx context.Context, key, value string) error {
+	return n.call(ctx, func() error {
+		s := n.settings
+		if err := change(&s, key, value); err != nil {
+			return err
+		}
+		if err := n.prof.SaveSettings(s); err != nil {
+			return err
+		}
+		n.settings = s
+		if key == "strangers" {
+			return nil
+		}
+		return n.announce()
+	})
+}
+
+// change applies one setting of `llchat set`.
+func change(s *profile.Settings, key, value string) error {
+	switch key {
+	case "nick":
+		s.Nick = strings.TrimSpace(value)
+		if s.Nick == "" {
+			return usage("the nick is empty", "llchat set nick NAME")
+		}
+	case "status":
+		s.Status = value
+	case "message":
+		if len(value) > maxMessage || strings.ContainsAny(value, "\r\n") || !utf8.ValidString(value) {
+			return usage(fmt.Sprintf("the message is longer than %d octets or has more than one line", maxMessage), "")
+		}
+		s.Message = value
+	case "strangers":
+		s.Strangers = value
+	default:
+		return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, strangers")
+	}
+	return checkSettings(*s)
+}
+
+// announce lets others know the nick, status and message: everybody by the
+// TXT record of the open profile, contacts by presence inside their streams.
+func (n *Node) announce() error {
+	n.publish()
+	if n.publishing {
+		if err := n.mdns.SetText(n.presenceText()); err != nil {
+			return fmt.Errorf("announce: %w", err)
+		}
+	}
+	for _, r := range n.remotes {
+		for _, l := range r.live {
+			if l.accepted {
+				n.sendSoon(l, n.presence())
+			}
+		}
+	}
+	return nil
+}
+
+// presenceText is the TXT record of the profile's visibility (spec 3).
+func (n *Node) presenceText() mdns.Text {
+	if n.settings.Visibility == VisibleQuiet {
+		return mdns.PresenceText("", "", "")
+	}
+	return mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message)
+}
+
+// presence is what contacts are told inside TLS (K11).
+func (n *Node) presence() *stanza.Presence {
+	p := &stanza.Presence{Status: n.settings.Message}
+	if n.settings.Status != "avail" {
+		p.Show = n.settings.Status
+	}
+	return p
+}
+
+// keepName remembers a name that a conflict gave us, so that the next start
+// begins with it (RFC 6762 section 9).
+func (n *Node) keepName(instance string) {
+	if n.settings.Visibility == VisibleQuiet {
+		return
+	}
+	user, machine := mdns.SplitInstance(instance)
+	if machine == n.settings.Machine && user == n.settings.User {
+		return
+	}
+	n.settings.User, n.settings.Machine = user, machine
+	if err := n.prof.SaveSettings(n.settings); err != nil {
+		n.log.Error("Name not kept", "err", err)
+	}
+}
+
+// renamed follows a change of our own instance name. Streams that are open
+// keep the names of their headers (spec 5.4).
+func (n *Node) renamed(instance string) {
+	if peer.Fold(instance) == peer.Fold(n.names.now()) {
+		return
+	}
+	n.names.add(instance)
+	n.keepName(instance)
+	n.setHealth("renamed", "your name was taken on this network: you are now "+
+		safetext.Name(instance).String(), "")
+}

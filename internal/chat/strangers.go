@@ -1,0 +1,342 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"llchat/internal/history"
+	"llchat/internal/mdns"
+	"llchat/internal/safetext"
+	"llchat/internal/stanza"
+	"llchat/internal/stream"
+	"llchat/internal/trust"
+)
+
+// maxNewKeys is how many keys never seen before are handled an hour (L-11).
+const maxNewKeys = 200
+
+// conflictPause is the time between two notices about one contact (P-15).
+const conflictPause = time.Hour
+
+// rate counts events in a window of fixed length.
+type rate struct {
+	most  int
+	per   time.Duration
+	since time.Time
+	count int
+}
+
+func (r *rate) take(now time.Time) bool {
+	if now.Sub(r.since) >= r.per {
+		r.since, r.count = now, 0
+	}
+	r.count++
+	return r.count <= r.most
+}
+
+// asks puts a stranger into the request queue, or refreshes its place there.
+// Only a key that may become a contact gets there (security.md 6.2).
+func (n *Node) asks(l *live) bool {
+	r := l.remote
+	switch state, of := n.judge(r); state {
+	case trust.Unknown:
+	case trust.Conflict:
+		n.conflict(r, of)
+		return false
+	default:
+		return false
+	}
+	if r.request == nil && !n.newKeys.take(time.Now()) {
+		return false
+	}
+	return n.putRequest(l)
+}
+
+func (n *Node) putRequest(l *live) bool {
+	r := l.remote
+	p := l.conn.Peer()
+	before, err := n.hist.Requests()
+	if err != nil {
+		n.log.Error("Requests not read", "err", err)
+		return false
+	}
+	req, err := n.hist.AddRequest(history.Request{
+		Pin: r.pin, Names: r.names, Nick: l.nick, Addr: p.Addr.String(),
+		First: time.Now(), Last: time.Now(),
+	})
+	if err != nil {
+		n.log.Error("Request not stored", "err", err)
+		return false
+	}
+	fresh := r.request == nil
+	r.request = &req
+	n.touch(r.pin)
+	if fresh {
+		n.pushedOut(before)
+		n.publishRequest(req)
+	}
+	return true
+}
+
+// pushedOut forgets requests that the new one pushed out of the queue (L-11).
+func (n *Node) pushedOut(before []history.Request) {
+	for _, old := range before {
+		if _, still, err := n.hist.Request(old.Pin); err == nil && !still {
+			n.requestGone(n.remote(old.Pin))
+		}
+	}
+}
+
+// strangerMessage keeps what an unaccepted key wrote, within L-11. No answer
+// of any kind: who is not accepted learns nothing (P-19).
+func (n *Node) strangerMessage(l *live, s *stanza.Message) {
+	if !s.HasBody || s.ID == "" || s.Type == "error" || s.Type == "groupchat" {
+		return
+	}
+	if l.nick == "" {
+		l.nick = s.Nick
+	}
+	if !n.asks(l) {
+		return
+	}
+	req, stored, err := n.hist.AddRequestMessage(l.remote.pin, history.RequestMessage{
+		ID: s.ID, Body: s.Body, Time: time.Now(),
+	})
+	if err != nil {
+		n.log.Error("Request not stored", "err", err)
+		return
+	}
+	if stored {
+		l.remote.request = &req
+		n.publishRequest(req)
+	}
+}
+
+func (n *Node) publishRequest(r history.Request) { n.emitFact(r.Seq, n.faceRequest(r)) }
+
+func (n *Node) faceRequest(r history.Request) Request {
+	f := Request{Fingerprint: r.Pin, Name: n.requestName(r), Address: r.Addr}
+	for _, m := range r.Messages {
+		f.Body = safetext.Body(m.Body)
+		f.Bodies = append(f.Bodies, f.Body)
+	}
+	return f
+}
+
+func (n *Node) requestName(r history.Request) safetext.Text {
+	if row, ok := n.rows[r.Pin.String()]; ok {
+		return row.Name
+	}
+	return safetext.Name(claimedName(r.Nick, r.Names))
+}
+
+// claimedName is what a key that was never accepted would like to be called.
+func claimedName(nick string, names []string) string {
+	if nick != "" || len(names) == 0 {
+		return nick
+	}
+	user, _ := mdns.SplitInstance(names[0])
+	return user
+}
+
+// requestGone tells the faces that a request is not there any more.
+func (n *Node) requestGone(r *remote) {
+	if r.request == nil {
+		return
+	}
+	gone := n.faceRequest(*r.request)
+	gone.Gone, gone.Body, gone.Bodies = true, safetext.Text{}, nil
+	r.request = nil
+	n.touch(r.pin)
+	n.emit(gone)
+}
+
+// conflict notes that an unknown key claims a contact's name: listed under
+// that contact, one quiet notice an hour, its text thrown away.
+func (n *Node) conflict(r *remote, of trust.Contact) {
+	n.touch(r.pin)
+	if r.request != nil {
+		if err := n.hist.DropRequest(r.pin); err != nil {
+			n.log.Error("Request not removed", "err", err)
+		}
+		n.requestGone(r)
+	}
+	if time.Since(n.noticed[of.Pin]) < conflictPause {
+		return
+	}
+	n.noticed[of.Pin] = time.Now()
+	n.emit(ConflictNotice{
+		Fingerprint: r.pin, Name: safetext.Name(claimedName("", r.names)),
+		Of: of.Pin, OfName: safetext.Name(of.Petname),
+	})
+}
+
+// Accept implements API.
+func (n *Node) Accept(ctx context.Context, who string) (Peer, error) {
+	return n.decide(ctx, who, func(r *remote) error {
+		_, err := n.accept(r, "accepted")
+		return err
+	})
+}
+
+// Block implements API.
+func (n *Node) Block(ctx context.Context, who string) (Peer, error) {
+	return n.decide(ctx, who, n.block)
+}
+
+// decide runs a decision of the user about a proven key.
+func (n *Node) decide(ctx context.Context, who string, f func(*remote) error) (Peer, error) {
+	var row Peer
+	err := n.call(ctx, func() error {
+		found, err := n.resolve(who)
+		if err != nil {
+			return err
+		}
+		if found.Fingerprint.IsZero() {
+			return &Error{
+				Code: CodeNoSuch,
+				Text: fmt.Sprintf("%s has not proven a key yet", found.Name),
+				Hint: "write to them first, or wait until they write to you",
+			}
+		}
+		if err := f(n.remote(found.Fingerprint)); err != nil {
+			return err
+		}
+		n.refresh()
+		row = n.rows[found.Key].Peer
+		return nil
+	})
+	return row, err
+}
+
+// accept pins a proven key. What it wrote while waiting becomes messages, and
+// only now does it get presence and receipts (spec 5.5).
+func (n *Node) accept(r *remote, by string) (trust.Contact, error) {
+	state, of := n.judge(r)
+	if isContact(state) {
+		return of, nil
+	}
+	if state != trust.Unknown {
+		return of, notAcceptable(state, of)
+	}
+	contact, err := n.trust.Accept(r.pin, n.petname(r), r.lastNames(), by, time.Now())
+	if err != nil {
+		return contact, err
+	}
+	n.rebind()
+	n.touch(r.pin)
+	return contact, n.takeRequest(r)
+}
+
+func notAcceptable(state trust.State, of trust.Contact) error {
+	switch state {
+	case trust.Conflict:
+		return &Error{
+			Code: CodeRefused,
+			Text: fmt.Sprintf("this key claims the name of %s, whose key is another", safetext.Name(of.Petname)),
+			Hint: "ask that person whether they have a new key; block this one if not",
+		}
+	case trust.Blocked:
+		return &Error{Code: CodeRefused, Text: "this key is blocked", Hint: "unblock it first"}
+	}
+	return &Error{Code: CodeRefused, Text: "this key is " + string(state)}
+}
+
+// petname is the name under which a key is kept: what it calls itself, made
+// fit to be shown; the store makes it unique.
+func (n *Node) petname(r *remote) string {
+	nick := ""
+	for _, c := range n.claimsOf(r.pin) {
+		if v, ok := c.Text.Get("nick"); ok && c.Pin == r.pin {
+			nick = v
+		}
+	}
+	if r.request != nil && r.request.Nick != "" {
+		nick = r.request.Nick
+	}
+	if name := safetext.Name(claimedName(nick, r.lastNames())); !name.IsEmpty() {
+		return name.String()
+	}
+	return r.pin.Label()
+}
+
+// takeRequest turns a request into a conversation and tells the other side.
+func (n *Node) takeRequest(r *remote) error {
+	taken, err := n.hist.TakeRequest(r.pin)
+	if err != nil {
+		return err
+	}
+	n.requestGone(r)
+	receipts := make([]stanza.Stanza, 0, len(taken))
+	for _, m := range taken {
+		n.publishMessage(m)
+		receipts = append(receipts, receiptFor(m.ID))
+	}
+	for _, l := range r.live {
+		n.welcomeStranger(l, receipts)
+	}
+	n.oneStream(r)
+	if len(r.live) == 0 {
+		r.redial.wanted = true
+		n.retryNow(r)
+	}
+	return nil
+}
+
+// welcomeStranger is welcome for a stream on which the peer waited: presence
+// first, then a receipt for each of its messages, in order.
+func (n *Node) welcomeStranger(l *live, receipts []stanza.Stanza) {
+	if l.accepted {
+		return
+	}
+	l.accepted = true
+	l.conn.SetStanding(stream.Accepted)
+	n.sendSoon(l, append([]stanza.Stanza{n.presence()}, receipts...)...)
+	n.pump(l)
+}
+
+// block ends every stream of a key with a plain closing tag, so that it
+// cannot tell being blocked from being a stranger (security.md 4.3.4).
+func (n *Node) block(r *remote) error {
+	if _, err := n.trust.Block(r.pin, time.Now(), r.lastNames()...); err != nil {
+		return err
+	}
+	if r.request != nil {
+		if err := n.hist.DropRequest(r.pin); err != nil {
+			return err
+		}
+		n.requestGone(r)
+	}
+	for _, l := range r.live {
+		l.accepted = false
+		n.closeSoon(l.conn)
+	}
+	n.touch(r.pin)
+	return n.failOutbox(r)
+}
+
+// failOutbox says of what still waited for a blocked key that it will not go.
+func (n *Node) failOutbox(r *remote) error {
+	box, err := n.hist.Outbox(r.pin)
+	if err != nil {
+		return err
+	}
+	for _, m := range box {
+		n.mark(r.pin, m.ID, history.Failed, "blocked")
+	}
+	return nil
+}
+
+// Requests implements API.
+func (n *Node) Requests(ctx context.Context) ([]Request, error) {
+	var found []Request
+	err := n.call(ctx, func() error {
+		stored, err := n.hist.Requests()
+		for _, r := range stored {
+			found = append(found, n.faceRequest(r))
+		}
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,78 @@
+// Package control is the control socket: how commands, bots and other
+// front-ends talk to the node that holds a profile (cli.md, Control socket).
+//
+// JSON-RPC 2.0, one message a line of at most 64 KiB. Methods have the names
+// of the commands; their parameters are objects. "subscribe" answers with
+// null and then sends notifications named "event", whose parameter is an
+// event of `llchat watch`. A failed call has the code -32000 and in its data
+// the fields error, hint, code (the exit code) and candidates.
+//
+// Serve answers for a node, Dial gives a Client, which is a chat.API. The
+// socket is 0600 in a 0700 folder, and only the own user is served
+// (security.md G-7).
+package control
+
+import (
+	"encoding/json"
+	"errors"
+
+	"llchat/internal/chat"
+)
+
+// maxLine bounds a message in either direction that is not an answer (G-7).
+const maxLine = 64 << 10
+
+// maxAnswer bounds what a client reads at once: a page of history.
+const maxAnswer = 64 << 20
+
+// Codes of JSON-RPC 2.0.
+const (
+	codeParse   = -32700
+	codeRequest = -32600
+	codeMethod  = -32601
+	codeParams  = -32602
+	codeFailed  = -32000
+)
+
+// request is a call, or with no ID a notification.
+type request struct {
+	Version string          `json:"jsonrpc"`
+	ID      json.RawMessage `json:"id,omitempty"`
+	Method  string          `json:"method"`
+	Params  json.RawMessage `json:"params,omitempty"`
+}
+
+// response is the answer to a call; or, with a Method, an event.
+type response struct {
+	Version string          `json:"jsonrpc"`
+	ID      json.RawMessage `json:"id,omitempty"`
+	Result  json.RawMessage `json:"result,omitempty"`
+	Error   *rpcError       `json:"error,omitempty"`
+	Method  string          `json:"method,omitempty"`
+	Params  json.RawMessage `json:"params,omitempty"`
+}
+
+type rpcError struct {
+	Code    int         `json:"code"`
+	Message string      `json:"message"`
+	Data    *chat.Error `json:"data,omitempty"`
+}
+
+// params holds the parameters of every method.
+type params struct {
+	Who    string `json:"who,omitempty"`
+	Text   string `json:"text,omitempty"`
+	Key    string `json:"key,omitempty"`
+	Value  string `json:"value,omitempty"`
+	Before int64  `json:"before,omitempty"`
+	Most   int    `json:"most,omitempty"`
+	Since  uint64 `json:"since,omitempty"`
+}
+
+// failure turns an error into its answer.
+func failure(err error) *rpcError {
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		return &rpcError{Code: codeFailed, Message: e.Text, Data: e}
+	}
+	return &rpcError{Code: codeFailed, Message: err.Error(), Data: &chat.Error{Code: chat.CodeError, Text: err.Error()}}
+}

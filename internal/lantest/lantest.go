@@ -1,0 +1,288 @@
+// Package lantest is a LAN in memory, for tests: hosts with addresses, real
+// multicast DNS packets over a bus, TCP as pipes, and ways to break it all:
+// loss, delay, partition. Made inside a testing/synctest bubble it runs in
+// virtual time: an hour of network in milliseconds.
+//
+// New makes the LAN, LAN.Host a host, Host.Node a node on it. Any host can be
+// mallory: Host.Dial and Host.Listen give bare connections, Host.Shout a bare
+// multicast packet.
+package lantest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"llchat/internal/chat"
+	"llchat/internal/lantest/pipe"
+	"llchat/internal/mdns/link"
+)
+
+// LAN is one link with hosts on it.
+type LAN struct {
+	t   testing.TB
+	bus *link.Bus
+
+	mu        sync.Mutex // guards the following
+	hosts     []*Host
+	listeners map[netip.AddrPort]*pipe.Listener
+	cut       map[netip.Addr]bool
+	changed   chan struct{} // closed when cut changes
+	loss      float64
+	delay     time.Duration
+	random    *rand.Rand
+	wire      []byte // everything that crossed, both kinds
+	record    bool
+}
+
+// New makes an empty LAN. The seed decides which packets get lost.
+func New(t testing.TB, seed uint64) *LAN {
+	l := &LAN{
+		t: t, bus: link.NewBus(),
+		listeners: map[netip.AddrPort]*pipe.Listener{},
+		cut:       map[netip.Addr]bool{},
+		changed:   make(chan struct{}),
+		random:    rand.New(rand.NewPCG(seed, 1)),
+	}
+	l.bus.Filter = l.filter
+	return l
+}
+
+// filter decides about each copy of a multicast packet.
+func (l *LAN) filter(from, to netip.Addr, _ []byte) (bool, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from, to = from.WithZone(""), to.WithZone("")
+	if from != to && (l.cut[from] || l.cut[to] || l.random.Float64() < l.loss) {
+		return false, 0
+	}
+	return true, l.delay
+}
+
+// Loss makes this share of the multicast packets vanish. TCP repeats what is
+// lost, so streams only feel Delay.
+func (l *LAN) Loss(share float64) { l.set(func() { l.loss = share }) }
+
+// Delay makes everything arrive this much later.
+func (l *LAN) Delay(d time.Duration) { l.set(func() { l.delay = d }) }
+
+// Partition cuts hosts off from all others, silently: nothing arrives, nothing
+// fails. Heal ends it, and streams go on where they stood.
+func (l *LAN) Partition(hosts ...*Host) { l.cutAll(hosts, true) }
+
+// Heal ends a partition.
+func (l *LAN) Heal(hosts ...*Host) { l.cutAll(hosts, false) }
+
+func (l *LAN) cutAll(hosts []*Host, on bool) {
+	l.set(func() {
+		for _, h := range hosts {
+			l.cut[h.four], l.cut[h.six] = on, on
+		}
+	})
+}
+
+func (l *LAN) set(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// Record keeps every octet that crosses from now on, for Wire.
+func (l *LAN) Record() {
+	l.set(func() { l.record = true })
+	l.bus.SetTap(func(s link.Sent) { l.keep(s.Data) })
+}
+
+// Wire returns what has crossed since Record: multicast packets and TCP
+// octets, as an eavesdropper sees them.
+func (l *LAN) Wire() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wire
+}
+
+func (l *LAN) keep(data []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.record {
+		l.wire = append(l.wire, data...)
+	}
+}
+
+// Host is a machine on the LAN.
+type Host struct {
+	lan       *LAN
+	four, six netip.Addr
+	number    int
+}
+
+// Host adds a machine: 10.77.0.N and fe80::N.
+func (l *LAN) Host() *Host {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.hosts) + 1
+	h := &Host{
+		lan:    l,
+		number: n,
+		four:   netip.AddrFrom4([4]byte{10, 77, byte(n >> 8), byte(n)}),
+		six:    netip.MustParseAddr(fmt.Sprintf("fe80::%x", n)),
+	}
+	l.hosts = append(l.hosts, h)
+	return h
+}
+
+// Addr is the host's IPv4 address.
+func (h *Host) Addr() netip.Addr { return h.four }
+
+// Network is the LAN as this host's node sees it.
+func (h *Host) Network() *chat.Network {
+	return &chat.Network{
+		Source: func() (link.Source, error) {
+			return h.lan.bus.Attach(netip.PrefixFrom(h.four, 16), netip.PrefixFrom(h.six, 64)), nil
+		},
+		Listen: func(_ context.Context, port uint16) ([]net.Listener, uint16, error) {
+			l, err := h.Listen(port)
+			if err != nil {
+				return nil, 0, err
+			}
+			return []net.Listener{l}, l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
+		},
+		Dial: h.Dial,
+	}
+}
+
+// Node opens a node on this host. Its end is the caller's: Close, or a test
+// that shows what happens without.
+func (h *Host) Node(opt chat.Options) *chat.Node {
+	h.lan.t.Helper()
+	if opt.Profile == "" {
+		opt.Profile = h.lan.t.TempDir()
+	}
+	opt.Network = h.Network()
+	n, err := chat.Open(context.Background(), opt)
+	if err != nil {
+		h.lan.t.Fatalf("open a node on host %d: %v", h.number, err)
+	}
+	return n
+}
+
+// Shout sends a multicast packet from this host, whatever is in it.
+func (h *Host) Shout(data []byte) {
+	h.lan.bus.Inject(netip.AddrPortFrom(h.four, link.Port), netip.AddrPort{}, data)
+}
+
+// Listen listens on both addresses of the host; port 0 is any free one.
+func (h *Host) Listen(port uint16) (net.Listener, error) {
+	h.lan.mu.Lock()
+	defer h.lan.mu.Unlock()
+	if port == 0 {
+		port = 40000 + uint16(len(h.lan.listeners))
+	}
+	at := netip.AddrPortFrom(h.four, port)
+	if h.lan.listeners[at] != nil {
+		return nil, fmt.Errorf("listen %s: %w", at, syscall.EADDRINUSE)
+	}
+	l := pipe.Listen(at)
+	h.lan.listeners[at] = l
+	h.lan.listeners[netip.AddrPortFrom(h.six, port)] = l
+	return &listener{Listener: l, host: h, port: port}, nil
+}
+
+// listener frees its port when it is closed.
+type listener struct {
+	*pipe.Listener
+	host *Host
+	port uint16
+}
+
+func (l *listener) Close() error {
+	l.host.lan.mu.Lock()
+	delete(l.host.lan.listeners, netip.AddrPortFrom(l.host.four, l.port))
+	delete(l.host.lan.listeners, netip.AddrPortFrom(l.host.six, l.port))
+	l.host.lan.mu.Unlock()
+	return l.Listener.Close()
+}
+
+// Dial connects to a listener on the LAN.
+func (h *Host) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	dest := netip.AddrPortFrom(to.Addr().WithZone(""), to.Port())
+	w := wire{lan: h.lan, a: h.four, b: dest.Addr()}
+	if err := w.pass(ctx); err != nil {
+		return nil, fmt.Errorf("dial %s: %w", to, err)
+	}
+	h.lan.mu.Lock()
+	l := h.lan.listeners[dest]
+	h.lan.mu.Unlock()
+	if l == nil {
+		return nil, fmt.Errorf("dial %s: %w", to, syscall.ECONNREFUSED)
+	}
+	from := netip.AddrPortFrom(h.source(dest), 50000)
+	far, err := l.Dial(ctx, from)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", to, err)
+	}
+	ours, near := pipe.Pair(pipe.Capacity)
+	ours.SetAddrs(net.TCPAddrFromAddrPort(from), net.TCPAddrFromAddrPort(dest))
+	go w.carry(near, far.(*pipe.Conn))
+	go w.carry(far.(*pipe.Conn), near)
+	return ours, nil
+}
+
+func (h *Host) source(to netip.AddrPort) netip.Addr {
+	if to.Addr().Is4() {
+		return h.four
+	}
+	return h.six
+}
+
+// wire carries the octets of one direction, late or not at all while cut.
+type wire struct {
+	lan  *LAN
+	a, b netip.Addr
+}
+
+func (w wire) carry(from, to *pipe.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			w.lan.keep(buf[:n])
+			_ = w.pass(context.Background())
+			if _, werr := to.Write(buf[:n]); werr != nil {
+				from.Reset()
+				return
+			}
+		}
+		if err != nil {
+			_ = w.pass(context.Background())
+			_ = to.CloseWrite()
+			return
+		}
+	}
+}
+
+// pass waits until octets may cross.
+func (w wire) pass(ctx context.Context) error {
+	for {
+		w.lan.mu.Lock()
+		cut, changed, delay := w.lan.cut[w.a] || w.lan.cut[w.b], w.lan.changed, w.lan.delay
+		w.lan.mu.Unlock()
+		if !cut {
+			time.Sleep(delay)
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
