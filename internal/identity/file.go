@@ -21,7 +21,7 @@ const (
 	blockCert = "CERTIFICATE" // RFC 7468 section 5
 
 	// maxFile leaves room for the user's comments; without any the file has
-	// about 1.4 KiB (measured).
+	// 1,573 octets (measured).
 	maxFile = 16 << 10
 )
 
