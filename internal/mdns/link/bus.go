@@ -1,27 +1,30 @@
 package link
 
 import (
-	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Bus is one LAN in memory. It is safe for use inside a testing/synctest
-// bubble when made there. All methods may be called at any time; the exported
+// bubble when made there. Methods may be called at any time; the exported
 // fields are set before the first Attach.
 type Bus struct {
 	// MTU of the links; 0 means 1500.
 	MTU int
 	// Filter decides about each copy of a packet, ours to ourselves included;
-	// nil delivers all at once. Change it later with SetFilter.
+	// nil delivers all at once. SetFilter changes it later. Filter and Copies
+	// must not call the bus or a host.
 	Filter func(from, to netip.Addr, data []byte) (deliver bool, delay time.Duration)
-	// Copies, when set, is asked how many times a packet that Filter lets
-	// through arrives; the second copy takes the delay of a second Filter
-	// call, and so on.
+	// Copies, when set, says how many times a packet is sent to a receiver;
+	// Filter is asked for each.
 	Copies func(from, to netip.Addr, data []byte) int
 
-	mu sync.Mutex
+	mu        sync.Mutex // guards what follows and Filter
+	links     []*busLink
+	tap       func(Sent)
+	oversized int
 }
 
 // Sent is a packet as it was handed to the bus.
@@ -30,58 +33,162 @@ type Sent struct {
 	Data     []byte
 }
 
+// busLink is one host's plug in the bus. Its fields are guarded by Bus.mu.
+type busLink struct {
+	bus   *Bus
+	host  *Host
+	id    ID
+	name  string
+	addrs []netip.Prefix
+	down  bool
+}
+
 // NewBus makes an empty LAN.
 func NewBus() *Bus { return &Bus{} }
 
 // SetFilter replaces Filter while the bus is in use.
-func (b *Bus) SetFilter(f func(from, to netip.Addr, data []byte) (bool, time.Duration)) {}
+func (b *Bus) SetFilter(f func(from, to netip.Addr, data []byte) (bool, time.Duration)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Filter = f
+}
 
 // SetTap makes f see every packet when it is sent, before Filter. f must not
 // call the bus and may keep Data.
-func (b *Bus) SetTap(f func(Sent)) {}
+func (b *Bus) SetTap(f func(Sent)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tap = f
+}
 
-// Attach makes a host with one link on the bus. The link has the given
-// addresses.
-func (b *Bus) Attach(addrs ...netip.Prefix) *Host { return &Host{} }
+// Attach makes a host with one link on the bus that has the given addresses.
+func (b *Bus) Attach(addrs ...netip.Prefix) *Host {
+	h := newHost()
+	h.Join(b, addrs...)
+	return h
+}
 
 // Inject sends a packet from an address that need not be attached: a legacy
 // querier, or an attacker. A zero dst means the group of src's family.
-func (b *Bus) Inject(src, dst netip.AddrPort, data []byte) {}
+func (b *Bus) Inject(src, dst netip.AddrPort, data []byte) {
+	if !dst.IsValid() {
+		dst = netip.AddrPortFrom(group(src.Addr()), Port)
+	}
+	b.transmit(src, dst, data)
+}
 
 // Oversized returns how many packets sent were larger than the MTU allows
 // without fragments.
-func (b *Bus) Oversized() int { return 0 }
-
-// Host is a machine on one or more buses; it is the Source for its node.
-type Host struct {
-	mu sync.Mutex
+func (b *Bus) Oversized() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.oversized
 }
 
-var _ Source = (*Host)(nil)
+func (b *Bus) mtu() int {
+	if b.MTU > 0 {
+		return b.MTU
+	}
+	return 1500
+}
 
-// Run implements Source.
-func (h *Host) Run(ctx context.Context, hd Handler) error { return nil }
+func group(a netip.Addr) netip.Addr {
+	if a.Unmap().Is4() {
+		return GroupIPv4
+	}
+	return GroupIPv6
+}
 
-// Send implements Source.
-func (h *Host) Send(id ID, dst netip.AddrPort, data []byte) error { return nil }
+// headers is what IP and UDP add to a payload.
+func headers(a netip.Addr) int {
+	if a.Unmap().Is4() {
+		return 20 + 8
+	}
+	return 40 + 8
+}
 
-// Unicast implements Source: true unless SetUnicast(false) came before.
-func (h *Host) Unicast() bool { return true }
+// delivery is one copy on its way.
+type delivery struct {
+	to    *busLink
+	pkt   Packet
+	delay time.Duration
+}
 
-// SetUnicast says whether unicast packets reach this host.
-func (h *Host) SetUnicast(on bool) {}
+// transmit decides under the lock who gets the packet and delivers outside of
+// it. Receivers come in the order in which they were attached.
+func (b *Bus) transmit(src, dst netip.AddrPort, data []byte) {
+	data = slices.Clone(data)
+	b.mu.Lock()
+	if len(data)+headers(src.Addr()) > b.mtu() {
+		b.oversized++
+	}
+	if b.tap != nil {
+		b.tap(Sent{src, dst, data})
+	}
+	var out []delivery
+	for _, l := range b.links {
+		to, ok := l.receives(src, dst)
+		if ok && !l.down {
+			out = b.copies(out, l, src, to, dst.Addr().IsMulticast(), data)
+		}
+	}
+	b.mu.Unlock()
+	for _, d := range out {
+		if d.delay <= 0 {
+			d.to.host.deliver(d.to, d.pkt)
+			continue
+		}
+		time.AfterFunc(d.delay, func() { d.to.host.deliver(d.to, d.pkt) })
+	}
+}
 
-// Links returns the ids of the links, in the order in which they were added.
-func (h *Host) Links() []ID { return nil }
+// copies asks the hooks about one receiver. The caller holds b.mu.
+func (b *Bus) copies(out []delivery, l *busLink, src netip.AddrPort, to netip.Addr, multicast bool, data []byte) []delivery {
+	n := 1
+	if b.Copies != nil {
+		n = b.Copies(src.Addr(), to, data)
+	}
+	for range n {
+		ok, delay := true, time.Duration(0)
+		if b.Filter != nil {
+			ok, delay = b.Filter(src.Addr(), to, data)
+		}
+		if ok {
+			out = append(out, delivery{l, Packet{Link: l.id, Src: l.zoned(src), Multicast: multicast, HopLimit: 255, Data: data}, delay})
+		}
+	}
+	return out
+}
 
-// Join adds a link on b, which may be another bus or the same again.
-func (h *Host) Join(b *Bus, addrs ...netip.Prefix) ID { return 0 }
+// receives returns the address at which l hears a packet for dst.
+func (l *busLink) receives(src, dst netip.AddrPort) (netip.Addr, bool) {
+	for _, p := range l.addrs {
+		a := p.Addr()
+		if dst.Addr().IsMulticast() && dst.Port() == Port && a.Is4() == src.Addr().Unmap().Is4() {
+			return a, true
+		}
+		if a == dst.Addr().WithZone("") && dst.Port() == Port && l.host.Unicast() {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
 
-// Down takes a link away, as a pulled cable does.
-func (h *Host) Down(id ID) {}
+// zoned gives a link-local IPv6 sender our name of the link.
+func (l *busLink) zoned(src netip.AddrPort) netip.AddrPort {
+	a := src.Addr().Unmap().WithZone("")
+	if a.Is6() && a.IsLinkLocalUnicast() {
+		a = a.WithZone(l.name)
+	}
+	return netip.AddrPortFrom(a, src.Port())
+}
 
-// Up brings a link back after Down.
-func (h *Host) Up(id ID) {}
-
-// SetAddrs changes the addresses of a link.
-func (h *Host) SetAddrs(id ID, addrs ...netip.Prefix) {}
+// source returns our address for packets of the family of dst.
+func (l *busLink) source(dst netip.Addr) (netip.AddrPort, bool) {
+	for _, p := range l.addrs {
+		if p.Addr().Is4() == dst.Unmap().Is4() {
+			return netip.AddrPortFrom(p.Addr(), Port), true
+		}
+	}
+	return netip.AddrPort{}, false
+}
