@@ -124,10 +124,11 @@ func TestParseRefuses(t *testing.T) {
 			if e.Hint != tt.hint || e.Problem == "" {
 				t.Errorf("problem %q, hint %q", e.Problem, e.Hint)
 			}
-			for _, line := range strings.Split(ours[0], "\n")[1:2] {
-				if strings.Contains(err.Error(), line) {
-					t.Error("the error quotes the key")
-				}
+			if strings.Contains(err.Error(), strings.Split(ours[0], "\n")[1]) {
+				t.Error("the error quotes the key")
+			}
+			if e.Err != nil && !errors.Is(err, e.Err) {
+				t.Error("the cause is lost")
 			}
 		})
 	}

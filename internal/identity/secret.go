@@ -62,11 +62,7 @@ func (id Identity) GoString() string { return secretText }
 // Format is String, whatever the verb.
 func (id Identity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, secretText) }
 
-// MarshalText is String; encoding/json uses it too. Use Marshal to keep an
-// Identity.
-func (id Identity) MarshalText() ([]byte, error) { return []byte(secretText), nil }
-
-// MarshalJSON is String as a JSON string.
+// MarshalJSON is String as a JSON string. Use Marshal to keep an Identity.
 func (id Identity) MarshalJSON() ([]byte, error) { return []byte(`"` + secretText + `"`), nil }
 
 // LogValue is String.

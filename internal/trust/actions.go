@@ -17,16 +17,18 @@ const (
 
 // Accept pins an unknown key; by says how (ByAccepted, BySent, ByPolicy). An
 // empty petname is made from the name claims; one that is taken gets a number.
-// The claims must be those of the live stream. A contact stays as it is. A
-// retired key only becomes unknown again. Conflict and Blocked are an *Error.
+// The claims must be those of the live stream, and the claim that was dialled. A
+// contact stays as it is. Conflict and Blocked are an *Error. A retired key only
+// becomes unknown again, and only when the user accepts it knowingly, by
+// ByAccepted; else it is an *Error, too.
 func (s *Store) Accept(pin identity.Pin, petname string, names []string, by string, now time.Time) (Contact, error) {
 	return s.change(func(t *table) (Contact, error) {
-		switch state, c := t.judge(pin, names); state {
-		case Pinned, Verified:
+		switch state, c := t.judge(pin, names); {
+		case c.Accepted():
 			return c, errUnchanged
-		case Unknown:
+		case state == Unknown:
 			return t.admit(c, Pinned, petname, names, by, now)
-		case Retired:
+		case state == Retired && by == ByAccepted:
 			t.remove(pin)
 			return Contact{Pin: pin, State: Unknown, Names: c.Names}, nil
 		default:

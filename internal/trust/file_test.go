@@ -116,10 +116,17 @@ func TestDecode(t *testing.T) {
 				return
 			}
 			var e *FileError
-			if table != nil || !errors.As(err, &e) || e.Hint != tt.hint || e.Problem == "" {
+			if table != nil || !errors.As(err, &e) || e.Hint != tt.hint || !strings.HasPrefix(err.Error(), "trust file: "+e.Problem) {
 				t.Errorf("got %v, %v", table, err)
 			}
 		})
+	}
+}
+
+func TestFileErrorKeepsTheCause(t *testing.T) {
+	_, err := decode([]byte("{"))
+	if errors.Unwrap(err) == nil || !strings.HasSuffix(err.Error(), errors.Unwrap(err).Error()) {
+		t.Errorf("got %v", err)
 	}
 }
 

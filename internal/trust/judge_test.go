@@ -37,6 +37,7 @@ func TestJudgeNames(t *testing.T) {
 		{"longer name", []string{"adam"}, ""},
 		{"name of a blocked key", []string{"carl"}, ""},
 		{"ghost", []string{"x@x.invalid"}, ""},
+		{"signs only", []string{"\U0001F600"}, ""},
 		{"several", []string{"zoe", "bob", "ada"}, "ada"},
 	}
 	for _, tt := range tests {

@@ -105,6 +105,7 @@ func TestPetnames(t *testing.T) {
 		{"of a blocked key", "k6", "", []string{"carl@x"}, "carl (2)"},
 		{"of a blocked key, again", "k7", "carl", []string{"gus@x"}, "carl (3)"},
 		{"look-alike", "k8", "c\u0430rl", []string{"hal@x"}, "c\u0430rl (4)"},
+		{"signs only", "k11", "", []string{"\u263a@x"}, "\u263a"},
 		{"at the limit", "k9", strings.Repeat("w", 32), []string{"ida@x"}, strings.Repeat("w", 32)},
 		{"numbered at the limit", "k10", strings.Repeat("w", 32), []string{"jim@x"}, strings.Repeat("w", 28) + " (2)"},
 	}
@@ -116,6 +117,9 @@ func TestPetnames(t *testing.T) {
 		if found, ok := s.ByPetname(tt.want); !ok || found.Pin != pin(tt.key) {
 			t.Errorf("%s: ByPetname finds %v", tt.name, found.Petname)
 		}
+	}
+	if state, c := s.Judge(pin("x"), []string{"\u263a"}); state != Conflict || c.Of != pin("k11") {
+		t.Errorf("signs only: %s", state)
 	}
 	if c := ok(s.Rename(pin("k1"), "EVE")); c.Petname != "EVE (2)" {
 		t.Errorf("renamed to %q", c.Petname)

@@ -174,8 +174,6 @@ func TestTransitions_6_2(t *testing.T) {
 
 		{"old-ada", "accept"}:    {"old-ada": Conflict}, // unknown, but with ada's name
 		{"old-ada", "accept as"}: {"old-ada": Conflict},
-		{"old-ada", "send"}:      {"old-ada": Conflict},
-		{"old-ada", "policy"}:    {"old-ada": Conflict},
 		{"carl", "unblock"}:      {"carl": Unknown},
 
 		{"zoe", "block"}: {"zoe": Blocked}, {"ada2", "block"}: {"ada2": Blocked},
@@ -221,6 +219,8 @@ func TestErrorTellsStates(t *testing.T) {
 	}{
 		{"conflict", only(s.Accept(pin("x"), "", []string{"ada@moor"}, ByAccepted, t1)), Error{pin("x"), Conflict, pin("ada"), "ada"}},
 		{"conflict under another petname", only(s.Accept(pin("x"), "new", []string{"ada"}, ByAccepted, t1)), Error{pin("x"), Conflict, pin("ada"), "ada"}},
+		{"retired, by sending", only(s.Accept(pin("old-ada"), "", nil, BySent, t1)), Error{pin("old-ada"), Retired, identity.Pin{}, "ada (old)"}},
+		{"retired, by policy", only(s.Accept(pin("old-ada"), "", nil, ByPolicy, t1)), Error{pin("old-ada"), Retired, identity.Pin{}, "ada (old)"}},
 		{"verify conflict", only(s.Verify(pin("x"), []string{"bob"}, "code", t1)), Error{pin("x"), Conflict, pin("bob"), "bob"}},
 		{"blocked", only(s.Accept(pin("carl"), "", nil, ByAccepted, t1)), Error{pin("carl"), Blocked, identity.Pin{}, "carl"}},
 		{"unknown", s.Forget(pin("x")), Error{pin("x"), Unknown, identity.Pin{}, ""}},
