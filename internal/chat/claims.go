@@ -88,7 +88,6 @@ func (n *Node) own(key string) {
 // rebind does so for all claims, after contacts or their names changed.
 func (n *Node) rebind() {
 	contacts := n.trust.All()
-	pinned := map[string]struct{}{}
 	for key, c := range n.claims {
 		if owner := peer.Owner(*c, contacts); owner != n.owner[key] {
 			n.touchClaim(key)
@@ -96,12 +95,7 @@ func (n *Node) rebind() {
 			n.touchClaim(key)
 		}
 	}
-	for _, c := range contacts {
-		for _, name := range c.Names {
-			pinned[peer.Fold(name)] = struct{}{}
-		}
-	}
-	n.names.setPinned(pinned)
+	n.names.setContacts(contacts)
 }
 
 // prove records which key answered at a claim: the row of the claim becomes

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"bytes"
-	"context"
 	"slices"
 	"time"
 
@@ -32,6 +31,7 @@ type live struct {
 	conn     *stream.Conn
 	remote   *remote
 	opened   time.Time
+	waited   bool // it began with the limits for strangers
 	accepted bool // the user has accepted this key
 	present  bool // its presence arrived, so it has accepted us
 	show     string
@@ -52,8 +52,9 @@ func (l *live) facts() *peer.Stream {
 	}
 }
 
-// theyWait reports whether this peer keeps us waiting for acceptance.
-func (l *live) theyWait() bool { return !l.present && l.conn.Waiting() }
+// theyWait reports whether this peer keeps us waiting for acceptance. Its
+// presence ends that, for the engine when it has been handed over.
+func (l *live) theyWait() bool { return l.waited && !l.present }
 
 // remote returns the record of a key, making it when it is new.
 func (n *Node) remote(pin identity.Pin) *remote {
@@ -165,7 +166,7 @@ func (n *Node) opened(c *stream.Conn) {
 	r := n.remote(p.Pin)
 	user, _ := mdns.SplitInstance(p.Name)
 	r.names = []string{p.Name, user}
-	l := &live{conn: c, remote: r, opened: time.Now(), inflight: map[string]int{}}
+	l := &live{conn: c, remote: r, opened: time.Now(), waited: c.Waiting(), inflight: map[string]int{}}
 	r.live = append(r.live, l)
 	r.redial.succeeded()
 	n.touch(p.Pin)
@@ -215,9 +216,7 @@ func (n *Node) oneStream(r *remote) {
 	if op.Dialled != np.Dialled && newer.opened.Sub(older.opened) <= reconnectAge && op.Dialled {
 		loser = newer
 	}
-	n.start(func() {
-		loser.conn.Abort(xmlstream.Error{Condition: xmlstream.Conflict})
-	})
+	loser.conn.Abort(xmlstream.Error{Condition: xmlstream.Conflict})
 }
 
 // reconnectAge tells a reconnect from two dials at once (spec 5.6).
@@ -325,7 +324,7 @@ func (n *Node) sweep() {
 	for _, r := range n.remotes {
 		for _, l := range r.live {
 			if !l.accepted && l.conn.Idle() > strangerIdle {
-				n.closeSoon(l.conn)
+				l.conn.End()
 			}
 		}
 	}
@@ -333,14 +332,3 @@ func (n *Node) sweep() {
 }
 
 const strangerIdle = 15 * time.Minute
-
-// closeSoon closes a stream politely in the background (spec 5.9).
-func (n *Node) closeSoon(c *stream.Conn) {
-	n.start(func() {
-		ctx, cancel := context.WithTimeout(n.ctx, closeTime)
-		defer cancel()
-		_ = c.Close(ctx)
-	})
-}
-
-const closeTime = 6 * time.Second // 5 s for their closing tag (spec 5.9), and air

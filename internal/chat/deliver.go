@@ -284,8 +284,8 @@ func (n *Node) fits(l *live, m history.Message, s *stanza.Message) bool {
 	if len(stanza.Append(nil, s)) <= l.conn.MaxBytes() {
 		return true
 	}
-	if l.conn.Waiting() {
-		n.closeSoon(l.conn)
+	if l.waited {
+		l.conn.End()
 	} else {
 		n.mark(m.Peer, m.ID, history.Failed, "too big for the other side")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -268,6 +269,7 @@ func (n *Node) openStreams() {
 		Names:    n.names.both,
 		Admit:    n.admit,
 		Handler:  (*handler)(n),
+		Known:    n.names.known,
 		Wire:     n.opt.Wire,
 		Log:      n.log,
 	})
@@ -384,6 +386,7 @@ type ownNames struct {
 	current string
 	borne   map[string]struct{} // every name since start, folded
 	pins    map[string]struct{} // claim keys of contacts, never evicted
+	hosts   map[netip.Addr]struct{}
 }
 
 func (o *ownNames) add(name string) {
@@ -412,10 +415,21 @@ func (o *ownNames) both() (string, func(string) bool) {
 	}
 }
 
-func (o *ownNames) setPinned(keys map[string]struct{}) {
+// setContacts keeps what discovery and streams ask about contacts.
+func (o *ownNames) setContacts(all []trust.Contact) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.pins = keys
+	o.pins, o.hosts = map[string]struct{}{}, map[netip.Addr]struct{}{}
+	for _, c := range all {
+		for _, name := range c.Names {
+			o.pins[peer.Fold(name)] = struct{}{}
+		}
+		for _, s := range c.LastAddrs {
+			if a, err := netip.ParseAddrPort(s); err == nil {
+				o.hosts[a.Addr().Unmap()] = struct{}{}
+			}
+		}
+	}
 }
 
 // pinned is mdns.Config.Pinned: names whose records no flood may push out.
@@ -423,5 +437,14 @@ func (o *ownNames) pinned(key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	_, ok := o.pins[key]
+	return ok
+}
+
+// known is stream.Config.Known: hosts for which a few connections are kept
+// free (L-02).
+func (o *ownNames) known(a netip.Addr) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.hosts[a.Unmap()]
 	return ok
 }

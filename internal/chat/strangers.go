@@ -310,7 +310,7 @@ func (n *Node) block(r *remote) error {
 	}
 	for _, l := range r.live {
 		l.accepted = false
-		n.closeSoon(l.conn)
+		l.conn.End()
 	}
 	n.touch(r.pin)
 	return n.failOutbox(r)
