@@ -17,7 +17,7 @@ var (
 )
 
 func pin(n int) identity.Pin {
-	return identity.Pin{0: byte(n), 1: byte(n >> 8), 31: 0xee}
+	return identity.Pin{0: byte(n), 1: byte(n >> 8), 2: byte(n >> 16), 3: byte(n >> 24), 31: 0xee}
 }
 
 func dbPath(t testing.TB) string { return filepath.Join(t.TempDir(), "history.db") }

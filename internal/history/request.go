@@ -133,9 +133,13 @@ func (s *Store) refresh(c *conn, old, r Request) (Request, error) {
 		pin(now.Pin).exec()
 }
 
-// admit counts new keys over the last hour.
+// admit counts new keys over the last hour. A clock that was set back starts
+// the count anew rather than shutting strangers out until it catches up.
 func (s *Store) admit(now time.Time) bool {
-	s.newKeys = slices.DeleteFunc(s.newKeys, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	s.newKeys = slices.DeleteFunc(s.newKeys, func(t time.Time) bool {
+		age := now.Sub(t)
+		return age < 0 || age >= time.Hour
+	})
 	if len(s.newKeys) >= maxRequestRate {
 		return false
 	}
