@@ -154,6 +154,9 @@ func (f *Frame) put(s string, st Style) {
 			f.ellipsis()
 			return
 		}
+		if f.Theme.Ascii && len(cluster) > 1 {
+			cluster = plainSign(cluster)
+		}
 		f.buf = append(f.buf, cluster...)
 		f.col += cw
 		s = rest

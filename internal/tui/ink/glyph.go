@@ -52,3 +52,34 @@ func (t *Theme) glyph(g Glyph) string {
 	}
 	return unicodeSigns[g]
 }
+
+var spacedUnicode, spacedASCII = spaced(unicodeSigns), spaced(asciiSigns)
+
+func spaced(signs [glyphs]string) (out [glyphs]string) {
+	for i, s := range signs {
+		out[i] = " " + s + " "
+	}
+	return out
+}
+
+// plainSign replaces the few signs of our own sentences that a console font
+// may lack.
+func plainSign(cluster string) string {
+	switch cluster {
+	case "·":
+		return "*"
+	case "—", "–":
+		return "-"
+	case "…":
+		return "~"
+	case "›":
+		return ">"
+	case "↑":
+		return "^"
+	case "↓":
+		return "v"
+	case "•":
+		return "o"
+	}
+	return cluster
+}

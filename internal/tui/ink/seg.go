@@ -112,3 +112,38 @@ func printable(s string) bool {
 	}
 	return true
 }
+
+// Seg is a sign as a piece, for where it is drawn among others.
+func (t *Theme) Seg(g Glyph, st Style) Seg { return Seg{t.glyph(g), st} }
+
+// Spaced is a sign with a space on each side.
+func (t *Theme) Spaced(g Glyph, st Style) Seg {
+	if t.Ascii {
+		return Seg{spacedASCII[g], st}
+	}
+	return Seg{spacedUnicode[g], st}
+}
+
+// Cut makes a piece fit into some cells; what is lost ends in an ellipsis.
+func (t *Theme) Cut(m Method, s Seg, most int) Seg {
+	if width(m, s.s) <= most {
+		return s
+	}
+	col, rest := 0, s.s
+	for rest != "" {
+		_, cw, after := next(m, rest)
+		if col += max(cw, 1); col > most-1 {
+			break
+		}
+		rest = after
+	}
+	return Seg{s.s[:len(s.s)-len(rest)] + t.glyph(Ellipsis), s.st}
+}
+
+// On lays a piece on a ground.
+func (s Seg) On(g Style) Seg {
+	if s.st&ground == 0 {
+		s.st |= g
+	}
+	return s
+}

@@ -25,6 +25,9 @@ func next(m Method, s string) (cluster string, width int, rest string) {
 	if s[0] >= 0x20 && s[0] < 0x7f && (len(s) == 1 || s[1] < 0x80) {
 		return s[:1], 1, s[1:]
 	}
+	if s[0] == '\t' { // only in what the user types; ink.Typed draws it so
+		return s[:1], 4, s[1:]
+	}
 	cluster = graphemes.FromString(s).First()
 	return cluster, m.StringWidth(cluster), s[len(cluster):]
 }

@@ -69,10 +69,20 @@ func fit(m Method, line string, w int) (end, rest int) {
 	return len(line), len(line)
 }
 
-// Rows counts what Wrap would return, up to limit.
-func Rows(m Method, seg Seg, w, limit int) int {
-	if len(seg.s) <= w && printable(seg.s) {
-		return 1
+// Span is a part of a line, in octets.
+type Span struct{ Start, End int }
+
+// Breaks says how a line that the user types is parted into rows of w cells.
+// Unlike Wrap it counts octets of the text as it is, for the cursor.
+func Breaks(m Method, line string, w int) []Span {
+	if line == "" {
+		return []Span{{}}
 	}
-	return min(len(Wrap(m, seg, w)), limit)
+	var spans []Span
+	for at := 0; at < len(line); {
+		_, rest := fit(m, line[at:], max(w, 1))
+		spans = append(spans, Span{at, at + rest})
+		at += rest
+	}
+	return spans
 }

@@ -1,0 +1,186 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/chat"
+	"llchat/internal/tui/ink"
+)
+
+// maxBody is the most a message may hold (security.md L-12).
+const maxBody = 32 << 10
+
+// show opens a conversation.
+func (m *model) show(key string) tea.Cmd {
+	if m.open != key {
+		m.current().leave()
+		m.open = key
+		m.onCard = false
+		m.carded = ""
+	}
+	m.screen = talking
+	m.menu.close()
+	c := m.current()
+	if key != "" && key[0] == '~' {
+		c.known, c.whole = true, true // a mere claim has no past
+	}
+	m.suggest()
+	return tea.Batch(m.loadHistory(c), m.loadDraft(c), m.look4Unread())
+}
+
+// step opens the next or previous row of the roster.
+func (m *model) step(by int) tea.Cmd {
+	rows := m.book.shown()
+	if len(rows) == 0 {
+		return nil
+	}
+	at := -1
+	for i, e := range rows {
+		if e.peer.Key == m.open {
+			at = i
+		}
+	}
+	if at < 0 && by < 0 {
+		at = 0
+	}
+	return m.show(rows[(at+by+len(rows))%len(rows)].peer.Key)
+}
+
+func (m *model) number(n int) tea.Cmd {
+	if rows := m.book.shown(); n < len(rows) {
+		return m.show(rows[n].peer.Key)
+	}
+	return nil
+}
+
+// nextUnread opens the next conversation that waits for the user: unread
+// messages first, then requests.
+func (m *model) nextUnread() tea.Cmd {
+	rows := m.book.shown()
+	at := 0
+	for i, e := range rows {
+		if e.peer.Key == m.open {
+			at = i + 1
+		}
+	}
+	request := ""
+	for i := range rows {
+		e := rows[(at+i)%len(rows)]
+		if e.peer.Key == m.open {
+			continue
+		}
+		if c := m.convs[e.peer.Key]; c != nil && c.unread > 0 {
+			return m.show(e.peer.Key)
+		}
+		if request == "" && e.section == asking {
+			request = e.peer.Key
+		}
+	}
+	if request != "" {
+		return m.show(request)
+	}
+	return m.say(ink.L(ink.Mut, "nothing unread"))
+}
+
+// lockOf says why nothing can be written in the open conversation; empty when
+// something can.
+func (m *model) lockOf() ink.Own {
+	if e := m.openEntry(); e != nil {
+		return standingOf(&e.peer).lock
+	}
+	return ink.Own{}
+}
+
+// writable reports whether the draft may be changed: a locked conversation
+// takes commands only.
+func (m *model) writable(c *conv) bool {
+	return m.lockOf().IsEmpty() || strings.HasPrefix(c.draft.Line(0), "/")
+}
+
+// enter sends the draft or runs the command in it.
+func (m *model) enter() tea.Cmd {
+	c := m.current()
+	text := c.draft.String()
+	switch {
+	case strings.TrimSpace(text) == "":
+		return nil
+	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
+		return m.command(c, text)
+	case m.open == "":
+		return m.say(ink.L(ink.Fg, "choose who to write to: "), ink.L(ink.Acc, "Ctrl+K"))
+	case !m.lockOf().IsEmpty():
+		return m.say(ink.L(ink.Err, "locked: "), ink.O(ink.Fg, m.lockOf()))
+	}
+	return m.send(c, strings.TrimPrefix(text, "/"))
+}
+
+// send gives a text to the engine. It stays in the list as "sending" until
+// the engine has it on disk.
+func (m *model) send(c *conv, text string) tea.Cmd {
+	if len(text) > maxBody {
+		return m.say(ink.L(ink.Err, "too long: "), ink.N(ink.Fg, (len(text)+1023)>>10), ink.L(ink.Fg, " KB, and a message holds "),
+			ink.N(ink.Fg, maxBody>>10), ink.L(ink.Fg, " KB; take something out"))
+	}
+	m.last++
+	id, key := m.last, c.key
+	c.begin(id, text, m.now())
+	m.read(c)
+	m.menu.close()
+	return func() tea.Msg {
+		msg, err := m.api.Send(m.ctx, key, text)
+		return sentMsg{key, id, msg, err}
+	}
+}
+
+// tryAgain sends the newest message that failed once more.
+func (m *model) tryAgain() tea.Cmd {
+	c := m.current()
+	failed, ok := c.lastFailed()
+	if !ok || m.open == "" {
+		return m.say(ink.L(ink.Mut, "nothing here failed"))
+	}
+	draft := c.draft.String()
+	cmd := m.send(c, failed.Body.String())
+	c.draft.Set(draft)
+	return cmd
+}
+
+// do runs a call of the engine and says what came of it.
+func (m *model) do(call func() error, said ...ink.Seg) tea.Cmd {
+	return func() tea.Msg { return doneMsg{err: call(), said: said} }
+}
+
+func (m *model) accept(who string) tea.Cmd {
+	return func() tea.Msg {
+		p, err := m.api.Accept(m.ctx, who)
+		return doneMsg{err: err, open: p.Key, said: []ink.Seg{
+			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " is accepted: messages go both ways now")}}
+	}
+}
+
+func (m *model) block(who string) tea.Cmd {
+	return func() tea.Msg {
+		p, err := m.api.Block(m.ctx, who)
+		return doneMsg{err: err, said: []ink.Seg{
+			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " is blocked and sees nothing of that")}}
+	}
+}
+
+func (m *model) set(key, value string, said ...ink.Seg) tea.Cmd {
+	return m.do(func() error { return m.api.Set(m.ctx, key, value) }, said...)
+}
+
+// presenceOf translates what /status takes.
+func presenceOf(word string) (value string, ok bool) {
+	switch strings.ToLower(word) {
+	case "online", "here", "avail", "available", "back":
+		return "avail", true
+	case "away":
+		return string(chat.Away), true
+	case "dnd", "busy":
+		return string(chat.DND), true
+	}
+	return "", false
+}

@@ -1,0 +1,259 @@
+package tui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"llchat/internal/chat"
+	"llchat/internal/identity"
+	"llchat/internal/safetext"
+)
+
+// section of the roster, in the order of the screen.
+type section int
+
+const (
+	asking section = iota
+	near
+	strangers
+	quiet
+	hidden // blocked and retired keys, and strangers who left
+	sections
+)
+
+// entry is one row of the roster.
+type entry struct {
+	peer    chat.Peer
+	name    safetext.Text
+	label   safetext.Text // first group of the fingerprint
+	request *chat.Request
+	section section
+	fold    string // what it is sorted by
+	under   bool   // a key in conflict, listed under its contact
+}
+
+func (e *entry) compare(o *entry) int {
+	if c := cmp.Compare(e.section, o.section); c != 0 {
+		return c
+	}
+	if c := strings.Compare(e.fold, o.fold); c != 0 {
+		return c
+	}
+	if e.under != o.under {
+		if o.under {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(e.peer.Key, o.peer.Key)
+}
+
+// book is the roster: everybody who was heard of, kept sorted. A change costs
+// two binary searches, whatever the number of people.
+type book struct {
+	byKey map[string]*entry
+	order []*entry
+	count [sections]int
+}
+
+func newBook() *book { return &book{byKey: map[string]*entry{}} }
+
+// get returns the row of a key, or nil.
+func (b *book) get(key string) *entry { return b.byKey[key] }
+
+// put adds a peer or takes what is new about one.
+func (b *book) put(p chat.Peer) *entry {
+	e := b.byKey[p.Key]
+	if p.Gone {
+		if e != nil {
+			b.take(e)
+			delete(b.byKey, p.Key)
+		}
+		return nil
+	}
+	if e == nil {
+		e = &entry{}
+		b.byKey[p.Key] = e
+	} else {
+		b.take(e)
+	}
+	e.peer = p
+	e.dress()
+	b.place(e)
+	b.followers(e)
+	return e
+}
+
+// ask notes a request, or that there is none any more.
+func (b *book) ask(r chat.Request) *entry {
+	key := r.Fingerprint.String()
+	e := b.byKey[key]
+	if e == nil {
+		if r.Gone {
+			return nil
+		}
+		p := chat.Peer{Key: key, Fingerprint: r.Fingerprint, Name: r.Name, Trust: chat.Unknown, Asks: true}
+		e = b.put(p)
+	}
+	b.take(e)
+	if r.Gone {
+		e.request, e.peer.Asks = nil, false
+	} else {
+		e.request = &r
+	}
+	b.place(e)
+	return e
+}
+
+// replace takes a whole new list; what fresh names is newer than the list.
+func (b *book) replace(peers []chat.Peer, requests []chat.Request, fresh map[string]bool) {
+	old := b.byKey
+	*b = *newBook()
+	for key, e := range old {
+		if fresh[key] {
+			b.byKey[key] = e
+			b.place(e)
+		}
+	}
+	for _, p := range peers {
+		if !fresh[p.Key] {
+			b.put(p)
+		}
+	}
+	for _, r := range requests {
+		if !fresh[r.Fingerprint.String()] {
+			b.ask(r)
+		}
+	}
+}
+
+// dress computes what the row shows, once a change.
+func (e *entry) dress() {
+	p := &e.peer
+	e.name = p.Name
+	if e.name.IsEmpty() {
+		e.name = p.Nick
+	}
+	if e.name.IsEmpty() {
+		e.name = p.Instance
+	}
+	e.label = safetext.Text{}
+	if !p.Fingerprint.IsZero() {
+		e.label = safetext.Line(p.Fingerprint.Label())
+	}
+	if e.name.IsEmpty() {
+		e.name = e.label
+	}
+}
+
+func (b *book) place(e *entry) {
+	e.section, e.under = sectionOf(e), false
+	e.fold = strings.ToLower(e.name.String())
+	if e.peer.Trust == chat.Conflict {
+		if of := b.byKey[e.peer.Of.String()]; of != nil && of.peer.Trust != chat.Conflict {
+			e.section, e.fold, e.under = of.section, of.fold, true
+		}
+	}
+	i, _ := slices.BinarySearchFunc(b.order, e, (*entry).compare)
+	b.order = slices.Insert(b.order, i, e)
+	b.count[e.section]++
+}
+
+func (b *book) take(e *entry) {
+	i, ok := slices.BinarySearchFunc(b.order, e, (*entry).compare)
+	if ok {
+		b.order = slices.Delete(b.order, i, i+1)
+		b.count[e.section]--
+	}
+}
+
+// followers moves the keys in conflict that are listed under a contact.
+func (b *book) followers(of *entry) {
+	if !of.peer.Contact() {
+		return
+	}
+	for _, e := range b.conflicts(of.peer.Fingerprint) {
+		b.take(e)
+		b.place(e)
+	}
+}
+
+// conflicts are the other keys that claim a contact's name. There are few of
+// them at any time, so they are looked for only where contacts are listed.
+func (b *book) conflicts(of identity.Pin) []*entry {
+	var out []*entry
+	for _, e := range b.order {
+		if e.peer.Trust == chat.Conflict && e.peer.Of == of {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func sectionOf(e *entry) section {
+	p := &e.peer
+	here := p.Presence != chat.Offline && p.Presence != ""
+	switch {
+	case p.Trust == chat.Blocked || p.Trust == chat.Retired:
+		return hidden
+	case p.Contact() && here:
+		return near
+	case p.Contact():
+		return quiet
+	case p.Asks || e.request != nil:
+		return asking
+	case here || p.Trust == chat.Conflict:
+		return strangers
+	}
+	return hidden
+}
+
+// of returns the rows of one section.
+func (b *book) of(s section) []*entry {
+	from := 0
+	for i := range s {
+		from += b.count[i]
+	}
+	return b.order[from : from+b.count[s]]
+}
+
+// shown returns the rows that can be walked through.
+func (b *book) shown() []*entry { return b.order[:len(b.order)-b.count[hidden]] }
+
+// find returns the rows that a word can mean (cli.md, PEER).
+func (b *book) find(who string) []*entry {
+	if e := b.byKey[who]; e != nil {
+		return []*entry{e}
+	}
+	hex := strings.ToLower(who)
+	var out []*entry
+	for _, e := range b.order {
+		p := &e.peer
+		if strings.EqualFold(e.name.String(), who) || strings.EqualFold(p.Nick.String(), who) ||
+			strings.EqualFold(p.Instance.String(), who) ||
+			len(hex) >= 8 && strings.HasPrefix(p.Fingerprint.String(), hex) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// matching returns the rows that a filter leaves, best first.
+func (b *book) matching(filter string) []*entry {
+	if filter == "" {
+		return b.shown()
+	}
+	filter = strings.ToLower(filter)
+	var first, rest []*entry
+	for _, e := range b.order {
+		switch i := strings.Index(strings.ToLower(e.name.String()), filter); {
+		case i == 0:
+			first = append(first, e)
+		case i > 0, strings.Contains(strings.ToLower(e.peer.Instance.String()), filter),
+			len(filter) >= 4 && strings.HasPrefix(e.peer.Key, filter):
+			rest = append(rest, e)
+		}
+	}
+	return append(first, rest...)
+}

@@ -1,0 +1,342 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/chat"
+	"llchat/internal/identity"
+	"llchat/internal/safetext"
+	"llchat/internal/tui/ink"
+)
+
+// card is a question in the stream. It never takes the keys by itself: Tab
+// goes to it, and its letters are dead for a second after it appeared and
+// after the last typed letter (ui/README.md 6.1).
+type card int
+
+const (
+	noCard card = iota
+	requestCard
+	conflictCard
+)
+
+// cardOf says which card the open conversation shows.
+func (m *model) cardOf() card {
+	e := m.openEntry()
+	switch {
+	case e == nil:
+		return noCard
+	case e.peer.Trust == chat.Conflict:
+		return conflictCard
+	case e.peer.Trust == chat.Unknown && (e.request != nil || e.peer.Asks):
+		return requestCard
+	}
+	return noCard
+}
+
+// watchCard notes when a card appeared.
+func (m *model) watchCard() {
+	if m.screen != talking || m.cardOf() == noCard {
+		m.onCard, m.carded = false, ""
+		return
+	}
+	if m.carded != m.open {
+		m.carded, m.shownAt, m.onCard = m.open, m.now(), false
+	}
+}
+
+// armed reports whether the letters of the card act.
+func (m *model) armed() bool {
+	now := m.now()
+	return now.Sub(m.shownAt) >= deadFor && now.Sub(m.typedAt) >= deadFor
+}
+
+// cardKey handles a key while the card has them.
+func (m *model) cardKey(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	switch name {
+	case "esc", "tab", "shift+tab":
+		m.onCard = false
+		return nil
+	}
+	act := name == "b" || name == "a" && m.cardOf() == requestCard
+	if !act || !m.armed() {
+		if k.Text != "" {
+			m.typedAt = m.now() // a letter of a sentence, not an answer
+		}
+		if act {
+			return m.say(ink.L(ink.Mut, "the card's keys wake up a second after the last letter"))
+		}
+		return nil
+	}
+	m.onCard = false
+	if name == "a" {
+		return m.accept(m.open)
+	}
+	return m.block(m.open)
+}
+
+// cardKeys is what the footer says about the card.
+func (m *model) cardKeys() []hint {
+	keys := []hint{{ink.Const("b"), ink.Const("block this key")}, {ink.Const("Esc"), ink.Const("later")}}
+	if m.cardOf() == requestCard {
+		return append([]hint{{ink.Const("a"), ink.Const("accept")}}, keys...)
+	}
+	return keys
+}
+
+// cardCache keeps the rows of the card that is on the screen.
+type cardCache struct {
+	key  cardKey
+	rows []ink.Line
+}
+
+type cardKey struct {
+	open   string
+	card   card
+	on     bool
+	w      int
+	theme  int
+	method ink.Method
+}
+
+func (c *cardCache) clear() { *c = cardCache{} }
+
+// card draws the card of the open conversation, w cells wide.
+func (m *model) card(c *conv, w int) []ink.Line {
+	kind := m.cardOf()
+	if kind == noCard || c.key != m.open {
+		return nil
+	}
+	key := cardKey{m.open, kind, m.onCard, w, m.theme.ID, m.method}
+	if m.cards.key == key && m.cards.rows != nil {
+		return m.cards.rows
+	}
+	b := m.newBox(w, m.onCard, kind == conflictCard)
+	if kind == requestCard {
+		m.fillRequest(b, m.openEntry())
+	} else {
+		m.fillConflict(b, m.openEntry())
+	}
+	m.cards = cardCache{key, b.close(m.cardKeys())}
+	return m.cards.rows
+}
+
+func (m *model) fillRequest(b *box, e *entry) {
+	b.title(ink.T(b.accent(), e.name), ink.L(b.accent(), " wants to write to you"))
+	b.blank()
+	key := []ink.Seg{ink.L(ink.New, "new key "), ink.T(ink.Fg, e.label)}
+	if e.request != nil && e.request.Address != "" {
+		key = append(key, ink.L(ink.Mut, " · from "), ink.T(ink.Mut, safetext.Line(e.request.Address)))
+	}
+	b.row(key...)
+	b.text(ink.L(ink.Mut, "The name is a claim until you compare keys."), 2)
+	if e.request != nil {
+		if len(e.request.Bodies) > 0 || !e.request.Body.IsEmpty() {
+			b.blank()
+		}
+		for _, t := range requestBodies(e.request) {
+			b.quote(ink.T(ink.Fg, t), maxQuoteRows)
+		}
+	}
+	b.blank()
+}
+
+// maxQuoteRows bounds what a stranger's message takes of the screen.
+const maxQuoteRows = 4
+
+func requestBodies(r *chat.Request) []safetext.Text {
+	if len(r.Bodies) > 0 {
+		return r.Bodies
+	}
+	if r.Body.IsEmpty() {
+		return nil
+	}
+	return []safetext.Text{r.Body}
+}
+
+func (m *model) fillConflict(b *box, e *entry) {
+	b.title(ink.L(b.accent(), "Not the same key"))
+	b.blank()
+	name := e.name
+	if of := m.book.get(e.peer.Of.String()); of != nil {
+		name = of.name
+	}
+	b.row(ink.L(ink.Fg, "A device calls itself "), ink.T(ink.Fg|ink.Bold, name), ink.L(ink.Fg, " but has another key. Either"))
+	b.blank()
+	b.text(ink.L(ink.Fg, "1  the person you know reinstalled or has a new device, or"), 2)
+	b.text(ink.L(ink.Fg, "2  somebody on this network pretends to be that person."), 2)
+	b.blank()
+	b.fingerprint(ink.L(ink.OK, "accepted  "), e.peer.Of)
+	b.fingerprint(ink.L(ink.Err, "this one  "), e.peer.Fingerprint)
+	b.blank()
+	b.text(ink.L(ink.Fg, "Nothing is sent to it, and what it writes is thrown away. Ask the person in another way."), 3)
+	b.blank()
+}
+
+// box draws a card: with a border where there is room, else bare rows.
+type box struct {
+	m     *model
+	f     *ink.Frame
+	w     int
+	left  int // columns before the border
+	inner int
+	bare  bool
+	on    bool
+	alarm bool
+	head  []ink.Seg
+	rows  []ink.Line
+}
+
+func (m *model) newBox(w int, on, alarm bool) *box {
+	b := &box{m: m, f: m.scratch, w: w, on: on, alarm: alarm, left: 1, inner: w - 2, bare: w < mediumColumns-1}
+	b.f.Theme, b.f.Method = m.theme, m.method
+	b.f.Begin(w)
+	if !b.bare {
+		b.left = max(2, min(6, (w-74)/2))
+		b.inner = min(w-2*b.left-6, 74)
+	}
+	return b
+}
+
+func (b *box) accent() ink.Style {
+	if b.alarm {
+		return ink.Fg | ink.OnBad | ink.Bold
+	}
+	return ink.Acc | ink.Bold
+}
+
+func (b *box) border() ink.Style {
+	switch {
+	case b.alarm:
+		return ink.Err
+	case b.on:
+		return ink.Acc
+	}
+	return ink.Rule
+}
+
+func (b *box) title(segs ...ink.Seg) {
+	f := b.f
+	if b.bare {
+		b.blank()
+		f.Row()
+		f.To(b.left, ink.Fg)
+		f.Put(segs...)
+		b.keep()
+		return
+	}
+	b.rows = append(b.rows, b.blankLine())
+	f.Row()
+	f.To(b.left, ink.Fg)
+	f.Sign(ink.CornerTL, b.border())
+	f.Sign(ink.HLine, b.border())
+	f.Limit(b.right() - 2)
+	f.Put(ink.L(b.accent(), " "))
+	f.Put(segs...)
+	f.Put(ink.L(b.accent(), " "))
+	f.Limit(b.right() + 1)
+	f.Rule(ink.HLine, b.right(), b.border())
+	f.Sign(ink.CornerTR, b.border())
+	b.keep()
+}
+
+func (b *box) right() int { return b.left + b.inner + 5 }
+
+func (b *box) keep() { b.rows = append(b.rows, b.f.Keep(b.w, ink.Fg)) }
+
+func (b *box) blankLine() ink.Line {
+	b.f.Row()
+	return b.f.Keep(b.w, ink.Fg)
+}
+
+func (b *box) blank() { b.row() }
+
+// row draws one row inside the box.
+func (b *box) row(segs ...ink.Seg) {
+	f := b.f
+	f.Row()
+	f.To(b.left, ink.Fg)
+	if b.bare {
+		f.Put(segs...)
+		b.keep()
+		return
+	}
+	f.Sign(ink.VLine, b.border())
+	f.To(b.left+3, ink.Fg)
+	f.Limit(b.right() - 2)
+	f.Put(segs...)
+	f.Limit(b.right() + 1)
+	f.To(b.right(), ink.Fg)
+	f.Sign(ink.VLine, b.border())
+	b.keep()
+}
+
+// text wraps, and cuts after some rows.
+func (b *box) text(seg ink.Seg, most int) {
+	for i, part := range ink.Wrap(b.m.method, seg, b.inner) {
+		if i == most {
+			return
+		}
+		b.row(part)
+	}
+}
+
+// quote is a stranger's text, with the rail of its trust beside it.
+func (b *box) quote(seg ink.Seg, most int) {
+	parts := ink.Wrap(b.m.method, seg, b.inner-2)
+	for i, part := range parts {
+		if i == most {
+			b.row(ink.L(ink.New, "  "), ink.N(ink.Mut, len(parts)-i), ink.L(ink.Mut, " more rows"))
+			return
+		}
+		b.row(ink.L(ink.New, "> "), part)
+	}
+}
+
+// fingerprint draws a whole one: 8 groups of 8 digits, two rows of four where
+// they fit.
+func (b *box) fingerprint(label ink.Seg, pin identity.Pin) {
+	groups := pin.Groups()
+	per := len(groups)
+	for per > 1 && 10+9*per > b.inner {
+		per /= 2
+	}
+	for i := 0; i < len(groups); i += per {
+		segs := []ink.Seg{label}
+		if i > 0 {
+			segs[0] = ink.L(ink.Mut, "          ")
+		}
+		for _, g := range groups[i : i+per] {
+			segs = append(segs, ink.T(ink.Fg, safetext.Line(g)), ink.L(ink.Fg, " "))
+		}
+		b.row(segs...)
+	}
+}
+
+// close draws the keys and the lower border.
+func (b *box) close(keys []hint) []ink.Line {
+	style := ink.Mut
+	if b.on {
+		style = ink.Acc | ink.Bold
+	}
+	var segs []ink.Seg
+	if !b.on {
+		segs = append(segs, ink.L(ink.Acc|ink.Bold, "Tab"), ink.L(ink.Mut, ", then  "))
+	}
+	for _, k := range keys {
+		segs = append(segs, ink.O(style, k.key), ink.L(ink.Fg, " "), ink.O(ink.Fg, k.does), ink.L(ink.Fg, "   "))
+	}
+	b.row(segs...)
+	if !b.bare {
+		f := b.f
+		f.Row()
+		f.To(b.left, ink.Fg)
+		f.Sign(ink.CornerBL, b.border())
+		f.Rule(ink.HLine, b.right(), b.border())
+		f.Sign(ink.CornerBR, b.border())
+		b.keep()
+	}
+	b.rows = append(b.rows, b.blankLine())
+	return b.rows
+}

@@ -1,0 +1,181 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/safetext"
+	"llchat/internal/tui/ink"
+)
+
+// command is a slash command, for both faces: the window and the line mode.
+type command struct {
+	name   ink.Own
+	args   ink.Own
+	help   ink.Own
+	person bool // its first argument is a person
+	needs  int  // arguments it cannot do without
+}
+
+var commands = []command{
+	{ink.Const("/msg"), ink.Const("PERSON [TEXT]"), ink.Const("write to somebody"), true, 1},
+	{ink.Const("/accept"), ink.Const("[PERSON]"), ink.Const("let somebody who asks write to you"), true, 0},
+	{ink.Const("/block"), ink.Const("[PERSON]"), ink.Const("hear no more of a key"), true, 0},
+	{ink.Const("/who"), ink.Const("[FILTER]"), ink.Const("who is here"), false, 0},
+	{ink.Const("/nick"), ink.Const("NAME"), ink.Const("change the name that others see"), false, 1},
+	{ink.Const("/status"), ink.Const("[TEXT]"), ink.Const("say in a line what you are doing; empty: say nothing"), false, 0},
+	{ink.Const("/away"), ink.Const("[TEXT]"), ink.Const("show that you are away"), false, 0},
+	{ink.Const("/dnd"), ink.Const("[TEXT]"), ink.Const("show that you are busy"), false, 0},
+	{ink.Const("/back"), ink.Const(""), ink.Const("show that you are here again"), false, 0},
+	{ink.Const("/help"), ink.Const("[WORD]"), ink.Const("marks, keys and commands"), false, 0},
+	{ink.Const("/quit"), ink.Const(""), ink.Const("leave; drafts are kept"), false, 0},
+}
+
+// parse parts a line into the command, and what follows its name.
+func parse(line string) (name, rest string) {
+	name, rest, _ = strings.Cut(strings.TrimSpace(line), " ")
+	return strings.ToLower(name), strings.TrimSpace(rest)
+}
+
+// person takes a name off the front of the arguments. Names with spaces go in
+// quotes.
+func person(rest string) (who, text string) {
+	if quoted, ok := strings.CutPrefix(rest, `"`); ok {
+		if who, text, ok = strings.Cut(quoted, `"`); ok {
+			return who, strings.TrimSpace(text)
+		}
+	}
+	who, text, _ = strings.Cut(rest, " ")
+	return who, strings.TrimSpace(text)
+}
+
+// quote writes a name as person reads it.
+func quote(name string) string {
+	if strings.ContainsAny(name, " \t") {
+		return `"` + name + `"`
+	}
+	return name
+}
+
+func lookup(name string) (command, bool) {
+	i := slices.IndexFunc(commands, func(c command) bool { return c.name.String() == name })
+	if i < 0 {
+		return command{}, false
+	}
+	return commands[i], true
+}
+
+// nearest is the command that somebody may have meant: the longest common
+// start.
+func nearest(name string) command {
+	best, most := commands[len(commands)-2], 1
+	for _, c := range commands {
+		n := 0
+		for n < min(len(name), len(c.name.String())) && name[n] == c.name.String()[n] {
+			n++
+		}
+		if n > most {
+			best, most = c, n
+		}
+	}
+	return best
+}
+
+// command runs the line in the composer. A line that cannot be run stays.
+func (m *model) command(c *conv, line string) tea.Cmd {
+	name, rest := parse(line)
+	cmd, ok := lookup(name)
+	if !ok {
+		near := nearest(name)
+		return m.say(ink.L(ink.Err, "no command "), ink.T(ink.Fg, safetext.Name(name)), ink.L(ink.Mut, " · did you mean "),
+			ink.O(ink.Acc, near.name), ink.L(ink.Mut, "? To send a text that starts with /, write //"))
+	}
+	if len(strings.Fields(rest)) < cmd.needs {
+		return m.say(ink.O(ink.Acc, cmd.name), ink.L(ink.Fg, " "), ink.O(ink.Fg, cmd.args), ink.L(ink.Mut, ": "), ink.O(ink.Mut, cmd.help))
+	}
+	c.draft.Set("")
+	m.menu.close()
+	return m.run(name, rest)
+}
+
+func (m *model) run(name, rest string) tea.Cmd {
+	switch name {
+	case "/msg":
+		return m.message(rest)
+	case "/accept":
+		return m.accept(m.personOr(rest))
+	case "/block":
+		return m.block(m.personOr(rest))
+	case "/who":
+		return m.startFinder(rest)
+	case "/nick":
+		return m.set("nick", rest, ink.L(ink.Fg, "others see you as "), ink.T(ink.Fg|ink.Bold, safetext.Name(rest)))
+	case "/status":
+		if value, ok := presenceOf(rest); ok {
+			return m.set("status", value)
+		}
+		return m.set("message", rest)
+	case "/away", "/dnd", "/back":
+		return m.presence(name, rest)
+	case "/help":
+		return m.startHelp(rest)
+	case "/quit":
+		return m.leave()
+	}
+	return nil
+}
+
+// presence sets what others see, with a line of text when there is one.
+func (m *model) presence(name, text string) tea.Cmd {
+	value, _ := presenceOf(name[1:])
+	return m.do(func() error {
+		if err := m.api.Set(m.ctx, "status", value); err != nil {
+			return err
+		}
+		if text == "" && name != "/back" {
+			return nil
+		}
+		return m.api.Set(m.ctx, "message", text)
+	})
+}
+
+// personOr is the person named, or the one whose conversation is open.
+func (m *model) personOr(rest string) string {
+	who, _ := person(rest)
+	if who == "" {
+		return m.open
+	}
+	return m.keyOf(who)
+}
+
+// keyOf is the row that a word means, if exactly one; else the word, for the
+// engine to complain about.
+func (m *model) keyOf(who string) string {
+	if found := m.book.find(who); len(found) == 1 {
+		return found[0].peer.Key
+	}
+	return who
+}
+
+// message opens somebody's conversation, and sends a text if one is there.
+func (m *model) message(rest string) tea.Cmd {
+	who, text := person(rest)
+	found := m.book.find(who)
+	if len(found) != 1 {
+		cmd := m.startFinder(who)
+		if len(found) == 0 {
+			return tea.Batch(cmd, m.say(ink.L(ink.Err, "nobody here is called "), ink.T(ink.Fg, safetext.Name(who))))
+		}
+		return tea.Batch(cmd, m.say(ink.L(ink.New, "more than one is called "), ink.T(ink.Fg, safetext.Name(who)), ink.L(ink.Mut, ": choose by the key")))
+	}
+	show := m.show(found[0].peer.Key)
+	if text == "" {
+		return show
+	}
+	if lock := m.lockOf(); !lock.IsEmpty() {
+		return tea.Batch(show, m.say(ink.L(ink.Err, "not sent: "), ink.O(ink.Fg, lock)))
+	}
+	return tea.Batch(show, m.send(m.current(), text))
+}

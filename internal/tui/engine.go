@@ -1,0 +1,290 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/chat"
+	"llchat/internal/safetext"
+	"llchat/internal/tui/ink"
+)
+
+// What commands return. Every call of the engine runs in one.
+type (
+	statusMsg struct {
+		status chat.Status
+		err    error
+	}
+	peersMsg struct {
+		load     int
+		peers    []chat.Peer
+		requests []chat.Request
+		err      error
+	}
+	historyMsg struct {
+		key    string
+		before int64
+		lines  []chat.Message
+		err    error
+	}
+	sentMsg struct {
+		key string
+		id  int
+		msg chat.Message
+		err error
+	}
+	draftMsg struct {
+		key  string
+		text string
+	}
+	savedMsg struct {
+		key     string
+		version uint64
+		err     error
+	}
+	doneMsg struct {
+		err  error
+		said []ink.Seg
+		open string // conversation to open, if any
+	}
+	quitMsg struct{}
+	tickMsg struct {
+		kind tickKind
+		id   int
+		key  string
+	}
+)
+
+type tickKind int
+
+const (
+	minuteTick tickKind = iota
+	noteTick
+	seenTick
+	draftTick
+	statusTick
+)
+
+func after(d time.Duration, msg tickMsg) tea.Cmd {
+	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+}
+
+// minute ticks when the clock's minute changes, for ages and dates. Nothing
+// else in the window wakes up by itself.
+func minute(now time.Time) tea.Cmd {
+	return after(now.Truncate(time.Minute).Add(time.Minute).Sub(now), tickMsg{kind: minuteTick})
+}
+
+func (m *model) loadStatus() tea.Cmd {
+	return func() tea.Msg {
+		s, err := m.api.Status(m.ctx)
+		return statusMsg{s, err}
+	}
+}
+
+func (m *model) loadPeers() tea.Cmd {
+	m.loads++
+	clear(m.fresh)
+	load := m.loads
+	return func() tea.Msg {
+		peers, err := m.api.Peers(m.ctx)
+		requests, err2 := m.api.Requests(m.ctx)
+		return peersMsg{load, peers, requests, errors.Join(err, err2)}
+	}
+}
+
+// loadHistory asks for the page before the oldest message that is here.
+func (m *model) loadHistory(c *conv) tea.Cmd {
+	if c.asked || c.key == "" || c.known && c.whole || c.key[0] == '~' {
+		return nil
+	}
+	c.asked = true
+	var before int64
+	if c.known {
+		before = c.oldest()
+	}
+	key := c.key
+	return func() tea.Msg {
+		lines, err := m.api.History(m.ctx, key, before, pageSize)
+		return historyMsg{key, before, lines, err}
+	}
+}
+
+func (m *model) loadDraft(c *conv) tea.Cmd {
+	if c.drafted || c.key == "" {
+		return nil
+	}
+	key := c.key
+	return func() tea.Msg {
+		text, err := m.api.Draft(m.ctx, key)
+		if err != nil {
+			text = ""
+		}
+		return draftMsg{key, text}
+	}
+}
+
+// keepDraft writes a draft that changed to disk, a moment after the change.
+func (m *model) keepDraft(c *conv) tea.Cmd {
+	if c.key == "" || c.saving || c.saved == c.draft.Version() {
+		return nil
+	}
+	c.saving = true
+	return after(draftWait, tickMsg{kind: draftTick, key: c.key})
+}
+
+func (m *model) saveDraft(c *conv) tea.Cmd {
+	key, text, version := c.key, c.kept(), c.draft.Version()
+	return func() tea.Msg { return savedMsg{key, version, m.api.SetDraft(m.ctx, key, text)} }
+}
+
+// saveAll writes every draft that changed, before the window closes.
+func (m *model) saveAll(ctx context.Context) {
+	for _, c := range m.convs {
+		if c.saved != c.draft.Version() {
+			if m.api.SetDraft(ctx, c.key, c.kept()) == nil {
+				c.saved = c.draft.Version()
+			}
+		}
+	}
+}
+
+func (m *model) leave() tea.Cmd {
+	m.quit = true
+	return tea.Quit // Run writes the drafts when the loop has ended
+}
+
+func (m *model) gotStatus(msg statusMsg) tea.Cmd {
+	if msg.err != nil {
+		return m.fail(msg.err)
+	}
+	first := !m.loaded
+	m.loaded = true
+	m.status = msg.status
+	m.health = msg.status.Health
+	if first && (msg.status.Fresh && !m.opt.Demo || m.opt.Welcome) {
+		m.startWelcome()
+	}
+	if !m.status.Ready {
+		return after(time.Second, tickMsg{kind: statusTick})
+	}
+	return nil
+}
+
+func (m *model) gotPeers(msg peersMsg) tea.Cmd {
+	if msg.load != m.loads {
+		return nil
+	}
+	if msg.err != nil {
+		return m.fail(msg.err)
+	}
+	m.book.replace(msg.peers, msg.requests, m.fresh)
+	m.look++
+	return m.greetDemo()
+}
+
+func (m *model) gotHistory(msg historyMsg) {
+	c := m.conv(msg.key)
+	if msg.err != nil {
+		c.asked = false
+		if msg.before == 0 { // nothing kept under this name yet
+			c.known, c.whole = true, true
+		}
+		return
+	}
+	c.page(msg.before, msg.lines)
+}
+
+// gotSent ends an attempt. A text that was not taken comes back as the draft,
+// in front of what was typed since.
+func (m *model) gotSent(msg sentMsg) tea.Cmd {
+	c, text := m.finish(msg)
+	if msg.err != nil {
+		c.restore(text)
+		return tea.Batch(m.fail(msg.err), m.saveDraft(c))
+	}
+	var moved tea.Cmd
+	if key := msg.msg.Peer.String(); key != c.key {
+		moved = m.move(c.key, key)
+		c = m.conv(key)
+	}
+	c.add(msg.msg)
+	return tea.Batch(moved, m.saveDraft(c), m.loadHistory(c))
+}
+
+// finish ends an attempt, wherever its conversation went since: a claim may
+// have become a proven key while the engine was dialling.
+func (m *model) finish(msg sentMsg) (*conv, string) {
+	for _, c := range m.convs {
+		if text, ok := c.finish(msg.id); ok {
+			return c, text
+		}
+	}
+	return m.conv(msg.key), ""
+}
+
+func (m *model) gotDraft(msg draftMsg) {
+	c := m.conv(msg.key)
+	if c.drafted {
+		return
+	}
+	c.drafted = true
+	if msg.text == "" {
+		return
+	}
+	if c.draft.IsEmpty() {
+		c.draft.Set(msg.text)
+		c.saved = c.draft.Version()
+		return
+	}
+	c.draft.Set(msg.text + "\n" + c.draft.String()) // typed while it came
+}
+
+func (m *model) gotSaved(msg savedMsg) tea.Cmd {
+	c := m.conv(msg.key)
+	c.saving = false
+	if msg.err != nil {
+		return m.fail(msg.err)
+	}
+	c.saved = msg.version
+	return m.keepDraft(c)
+}
+
+func (m *model) gotDone(msg doneMsg) tea.Cmd {
+	cmds := []tea.Cmd{m.loadStatus()}
+	switch {
+	case msg.err != nil:
+		cmds = append(cmds, m.fail(msg.err))
+	case len(msg.said) > 0:
+		cmds = append(cmds, m.say(msg.said...))
+	}
+	if msg.open != "" && msg.err == nil {
+		cmds = append(cmds, m.show(msg.open))
+	}
+	return tea.Batch(cmds...)
+}
+
+// fail says what went wrong, and what to do about it where that is known.
+func (m *model) fail(err error) tea.Cmd {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	text, hint := explain(err)
+	segs := []ink.Seg{ink.L(ink.Err, "! "), ink.T(ink.Fg, text)}
+	if !hint.IsEmpty() {
+		segs = append(segs, ink.L(ink.Mut, " · "), ink.T(ink.Mut, hint))
+	}
+	return m.say(segs...)
+}
+
+// explain parts an error into what happened and what to do.
+func explain(err error) (text, hint safetext.Text) {
+	var e *chat.Error
+	if errors.As(err, &e) {
+		return safetext.Error(e.Text), safetext.Error(e.Hint)
+	}
+	return safetext.Error(err.Error()), safetext.Text{}
+}

@@ -1,0 +1,157 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/tui/edit"
+	"llchat/internal/tui/ink"
+)
+
+// filterList is a line to type in above a list: the people to choose from, or
+// the help.
+type filterList struct {
+	input edit.Buffer
+	at    int // chosen row, or the first row shown
+}
+
+func (l *filterList) open(text string) { l.input.Set(text); l.at = 0 }
+
+func (l *filterList) insert(text string) {
+	l.input.Insert(oneLine(text))
+	l.at = 0
+}
+
+// oneLine is the first line of a paste.
+func oneLine(text string) string {
+	for i := range len(text) {
+		if text[i] == '\n' || text[i] == '\r' {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// key handles what both lists have in common; it reports false for keys that
+// mean something else.
+func (l *filterList) key(k tea.KeyPressMsg, page int) bool {
+	switch name := k.String(); {
+	case name == "up" || name == "ctrl+p" || name == "shift+tab":
+		l.at--
+	case name == "down" || name == "ctrl+n" || name == "tab":
+		l.at++
+	case name == "pgup":
+		l.at -= page
+	case name == "pgdown":
+		l.at += page
+	case k.Text != "" && k.Mod&(tea.ModCtrl|tea.ModAlt) == 0:
+		l.insert(k.Text)
+	case name == "enter" || name == "esc":
+		return false
+	default:
+		v := l.input.Version()
+		editKey(&l.input, name)
+		if v != l.input.Version() {
+			l.at = 0
+		}
+	}
+	return true
+}
+
+// cursor is where the input's cursor stands, from a column on.
+func (l *filterList) cursor(m *model, x, y int) *tea.Cursor {
+	_, off := l.input.Cursor()
+	return tea.NewCursor(min(m.w-1, x+ink.Width(m.method, ink.Typed(0, l.input.Line(0)[:off]))), y)
+}
+
+// startFinder opens the list of people.
+func (m *model) startFinder(filter string) tea.Cmd {
+	m.screen = finding
+	m.finder.open(filter)
+	return nil
+}
+
+func (m *model) finderKey(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	if name == "ctrl+k" || name == "f3" || name == "f1" {
+		m.screen = talking
+		if name == "f1" {
+			return m.startHelp("")
+		}
+		return nil
+	}
+	if m.finder.key(k, m.page()) {
+		return nil
+	}
+	if name == "esc" {
+		m.screen = talking
+		return nil
+	}
+	found := m.book.matching(m.finder.input.String())
+	if len(found) == 0 {
+		return m.say(ink.L(ink.Mut, "nobody by that name; Esc goes back"))
+	}
+	return m.show(found[clampTo(m.finder.at, len(found))].peer.Key)
+}
+
+func clampTo(i, n int) int { return max(0, min(i, n-1)) }
+
+// drawFinder draws the list of people over the whole window.
+func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
+	found := m.book.matching(m.finder.input.String())
+	m.finder.at = clampTo(m.finder.at, len(found))
+	body := max(1, m.h-2)
+	first := max(0, min(m.finder.at-body/2, len(found)-body))
+	label := ink.L(ink.Acc|ink.Bold|ink.OnBar, " Write to › ")
+	for y := range m.h {
+		f.Row()
+		ground := ink.Style(0)
+		switch i := first + y - 1; {
+		case y == 0:
+			f.Put(label, ink.Typed(ink.Fg|ink.OnBar, m.finder.input.Line(0)))
+			f.Limit(m.w - 1)
+			f.PutRight(ink.Fg|ink.OnBar, ink.N(ink.Fg|ink.OnBar, len(found)), ink.L(ink.Mut|ink.OnBar, " of "), ink.N(ink.Mut|ink.OnBar, len(m.book.order)))
+			ground = ink.OnBar
+		case y == m.h-1:
+			f.Put(ink.L(ink.Fg|ink.OnBar, " "))
+			m.putHints(f, hintsFinder)
+			ground = ink.OnBar
+		case i < len(found):
+			m.drawFound(f, found[i], i == m.finder.at)
+		case i == 0:
+			f.Put(ink.L(ink.Mut, "   nobody by that name"))
+		}
+		f.End(ink.Fg | ground)
+	}
+	return m.finder.cursor(m, ink.Width(m.method, label), 0)
+}
+
+var hintsFinder = []hint{
+	{ink.Const("type"), ink.Const("to filter")}, {ink.Const("↑↓"), ink.Const("choose")},
+	{ink.Const("Enter"), ink.Const("open")}, {ink.Const("Esc"), ink.Const("back")},
+}
+
+// drawFound is a person in the list: in wide windows with the address and the
+// word of trust, for there people of one name must be told apart.
+func (m *model) drawFound(f *ink.Frame, e *entry, chosen bool) {
+	if m.w < mediumColumns {
+		m.drawEntry(f, e, m.w, chosen)
+		return
+	}
+	m.drawEntry(f, e, rosterWidth+8, chosen)
+	var ground ink.Style
+	if chosen {
+		ground = ink.OnSel
+	}
+	s := standingOf(&e.peer)
+	f.Limit(m.w)
+	f.Put(ink.L(ink.Fg|ground, "  "))
+	f.PutCut(ink.T(ink.Mut|ground, e.label), 8)
+	f.To(rosterWidth+8+12, ink.Fg|ground)
+	f.PutCut(ink.O(onGround(s.style&^ink.Bold, ground), s.short), 16)
+	f.To(rosterWidth+8+28, ink.Fg|ground)
+	f.Put(ink.T(ink.Mut|ground, e.peer.Instance))
+	if !e.peer.Message.IsEmpty() {
+		f.Put(ink.L(ink.Mut|ground, "  "), ink.T(ink.Fg|ground, e.peer.Message))
+	}
+	f.To(m.w, ink.Fg|ground)
+}

@@ -1,0 +1,316 @@
+package tui
+
+import (
+	"slices"
+	"strconv"
+
+	"llchat/internal/chat"
+	"llchat/internal/health"
+	"llchat/internal/safetext"
+	"llchat/internal/tui/ink"
+)
+
+// hint is a key and what it does now.
+type hint struct{ key, does ink.Own }
+
+func number(n int) string { return strconv.Itoa(n) }
+
+// drawBar is the program's own row: who we are, what the network is.
+func (m *model) drawBar(f *ink.Frame) {
+	wide := m.w >= wideColumns
+	f.Put(ink.L(ink.Acc|ink.Bold|ink.OnBar, " llchat "))
+	name := m.status.Name
+	if name.IsEmpty() {
+		name = m.status.Nick
+	}
+	if wide {
+		f.Put(ink.L(ink.Fg|ink.OnBar, " "))
+	}
+	f.PutCut(ink.T(ink.Fg|ink.OnBar, name), max(8, m.w/3))
+	switch {
+	case m.lost:
+		f.Put(ink.L(ink.Err|ink.Bold|ink.OnBar, "  the node is gone"))
+	case m.loaded && !m.status.Ready:
+		f.Put(ink.L(ink.New|ink.OnBar, "  starting"))
+	case m.status.Status == chat.Away || m.status.Status == chat.DND:
+		f.Put(ink.L(ink.Fg|ink.OnBar, "  "), ink.O(ink.New|ink.OnBar, presenceWord(m.status.Status)))
+	case wide:
+		f.Put(ink.L(ink.Mut|ink.OnBar, "  available"))
+	}
+	f.Limit(m.w - 1)
+	if wide && f.PutRight(ink.Fg|ink.OnBar, m.barRight(true)...) {
+		return
+	}
+	if !f.PutRight(ink.Fg|ink.OnBar, m.barRight(false)...) {
+		f.PutRight(ink.Fg|ink.OnBar, ink.L(ink.Acc|ink.OnBar, "F1"), ink.L(ink.Fg|ink.OnBar, " help"))
+	}
+}
+
+func (m *model) barRight(wide bool) []ink.Seg {
+	const plain, mut = ink.Fg | ink.OnBar, ink.Mut | ink.OnBar
+	segs := make([]ink.Seg, 0, 16)
+	if len(m.status.Interfaces) > 0 {
+		segs = append(segs, ink.T(plain, safetext.Line(m.status.Interfaces[0].Name)))
+		if n := len(m.status.Interfaces) - 1; n > 0 {
+			segs = append(segs, ink.L(mut, " +"), ink.N(mut, n))
+		}
+		segs = append(segs, ink.L(mut, " · "))
+	} else if m.loaded && m.status.Ready {
+		segs = append(segs, ink.L(ink.New|ink.OnBar, "no network"), ink.L(mut, " · "))
+	}
+	segs = append(segs, ink.N(plain, m.book.count[near]+m.book.count[strangers]+m.book.count[asking]), ink.L(plain, " near"))
+	if !wide {
+		return append(segs, ink.L(plain, "  "), ink.L(ink.Acc|ink.OnBar, "F1"), ink.L(plain, " help"))
+	}
+	if q := m.book.count[quiet]; q > 0 {
+		segs = append(segs, ink.L(mut, " · "), ink.N(plain, q), ink.L(plain, " quiet"))
+	}
+	return append(segs, ink.L(mut, " · no server   "),
+		ink.L(ink.Acc|ink.OnBar, "F1"), ink.L(plain, " help  "), ink.L(ink.Acc|ink.OnBar, "Ctrl+K"), ink.L(plain, " people"))
+}
+
+// drawHead draws a header row of the conversation. The mark and its word come
+// first; everything else is cut before them.
+func (m *model) drawHead(f *ink.Frame, t *talk, row int) {
+	var ground ink.Style
+	if t.l.h < tallRows || t.l.w < mediumColumns {
+		ground = ink.OnBar
+	}
+	if t.e == nil {
+		m.drawHomeHead(f, t, row, ground)
+		return
+	}
+	if t.s.alarm {
+		ground = ink.OnBad
+	}
+	if row == 1 {
+		m.drawSecondHead(f, t)
+		return
+	}
+	if t.l.cw >= mediumColumns && ground == 0 {
+		t.rail()
+		f.Put(ink.L(ink.Fg, " "))
+	}
+	word := t.s.short
+	if t.l.cw >= mediumColumns+20 {
+		word = t.s.long
+	}
+	f.Put(m.mark(t.s.mark, onGround(t.s.style, ground)), ink.L(ink.Fg|ground, " "))
+	need := ink.Width(m.method, ink.O(0, word)) + 2
+	f.PutCut(ink.T(ink.Fg|ink.Bold|ground, t.e.name), max(1, f.Room()-need))
+	f.Put(ink.L(ink.Fg|ground, " "))
+	if ground == 0 {
+		f.Put(ink.L(ink.Fg, " "))
+	}
+	f.Put(ink.O(onGround(t.s.style&^ink.Bold, ground), word))
+	if t.l.cw >= mediumColumns && t.l.head == 1 {
+		f.Put(ink.L(ink.Mut|ground, "  "))
+		f.PutCut(ink.T(ink.Mut|ground, t.e.peer.Instance), max(0, min(24, f.Room()-30)))
+	}
+	m.drawHeadRight(f, t, ground)
+	f.To(f.Col()+f.Room(), ink.Fg|ground)
+}
+
+// drawHeadRight says what waits elsewhere, or how the peer is.
+func (m *model) drawHeadRight(f *ink.Frame, t *talk, ground ink.Style) {
+	f.Limit(t.l.w - 1)
+	if t.l.roster == 0 && f.PutRight(ink.Fg|ground, m.elsewhere(ground, t.l.w >= mediumColumns)...) {
+		f.Limit(t.l.w)
+		return
+	}
+	p := &t.e.peer
+	switch {
+	case t.s.alarm:
+	case !p.Note.IsEmpty() && t.s.lock.IsEmpty():
+		f.PutRight(ink.Fg|ground, m.short(p.Note, ink.Mut|ground, max(12, f.Room()-2)))
+	case p.Waiting:
+		f.PutRight(ink.Fg|ground, ink.L(ink.New|ground, "has not accepted you yet"))
+	case p.Presence == chat.Offline:
+		f.PutRight(ink.Fg|ground, ink.L(ink.Mut|ground, "not here"))
+	case p.Presence == chat.Away || p.Presence == chat.DND:
+		f.PutRight(ink.Fg|ground, ink.O(ink.New|ground, presenceWord(p.Presence)))
+	case p.Stream:
+		f.PutRight(ink.Fg|ground, ink.L(ink.Mut|ground, "on this network · connected"))
+	default:
+		f.PutRight(ink.Fg|ground, ink.L(ink.Mut|ground, "on this network"))
+	}
+	f.Limit(t.l.w)
+}
+
+// elsewhere counts what waits in other conversations.
+func (m *model) elsewhere(ground ink.Style, wide bool) []ink.Seg {
+	n := m.unread - m.current().unread
+	asks := m.book.count[asking]
+	if m.cardOf() == requestCard {
+		asks--
+	}
+	style := ink.New | ground
+	var segs []ink.Seg
+	if n > 0 {
+		segs = append(segs, ink.N(style|ink.Bold, n), ink.L(style, " unread"))
+	}
+	if asks > 0 {
+		if n > 0 {
+			segs = append(segs, ink.L(ink.Mut|ground, " · "))
+		}
+		segs = append(segs, ink.N(style|ink.Bold, asks), ink.L(style, " asking"))
+	}
+	if len(segs) > 0 && wide {
+		segs = append(segs, ink.L(ink.Mut|ground, "  "), ink.L(ink.Acc|ground, "Alt+A"))
+	}
+	return segs
+}
+
+func (m *model) drawHomeHead(f *ink.Frame, t *talk, row int, ground ink.Style) {
+	if row == 0 {
+		f.Put(ink.L(ink.Fg|ground, " "), ink.L(ink.Fg|ink.Bold|ground, "llchat"), ink.L(ink.Mut|ground, "  talk to people on this network"))
+		f.Limit(t.l.w - 1)
+		if t.l.roster == 0 {
+			f.PutRight(ink.Fg|ground, m.elsewhere(ground, t.l.w >= mediumColumns)...)
+		}
+		f.Limit(t.l.w)
+	} else {
+		f.Put(ink.L(ink.Mut, " no server, no account: everything goes straight to the other device, encrypted"))
+	}
+	f.To(f.Col()+f.Room(), ink.Fg|ground)
+}
+
+func (m *model) drawSecondHead(f *ink.Frame, t *talk) {
+	p := &t.e.peer
+	f.Put(ink.L(ink.Fg, "   "))
+	sep := ink.L(ink.Mut, " · ")
+	if !p.Instance.IsEmpty() {
+		f.Put(ink.T(ink.Mut, p.Instance))
+	}
+	if !t.e.label.IsEmpty() {
+		if !p.Instance.IsEmpty() {
+			f.Put(sep)
+		}
+		f.Put(ink.L(ink.Mut, "key "), ink.T(ink.Mut, t.e.label))
+	}
+	if p.Stream {
+		f.Put(sep, ink.L(ink.Mut, "TLS 1.3, both sides proved"))
+	}
+	if n := len(m.book.conflicts(p.Fingerprint)); p.Contact() && n > 0 {
+		f.Put(sep, ink.N(ink.Fg|ink.OnBad, n), ink.L(ink.Fg|ink.OnBad, " other key claims this name"))
+	}
+	if !p.Message.IsEmpty() {
+		f.Put(sep, ink.T(ink.Fg, p.Message))
+	}
+}
+
+// drawFooter says what the keys do now.
+func (m *model) drawFooter(f *ink.Frame, t *talk) {
+	f.Put(ink.L(ink.Fg|ink.OnBar, " "))
+	f.Limit(m.w - 1)
+	if m.note.on && t.l.gapY < 0 {
+		for _, s := range m.note.segs {
+			f.Put(s.On(ink.OnBar))
+		}
+		f.Limit(m.w)
+		return
+	}
+	right := m.draftSize(t.c)
+	f.Limit(m.w - 2 - ink.Width(m.method, right...))
+	m.putHints(f, m.hints(t))
+	f.Limit(m.w - 1)
+	f.PutRight(ink.Fg|ink.OnBar, right...)
+	f.Limit(m.w)
+}
+
+// putHints draws as many as fit whole.
+func (m *model) putHints(f *ink.Frame, hints []hint) {
+	for i, h := range hints {
+		key, does := ink.O(ink.Acc|ink.OnBar, h.key), ink.O(ink.Fg|ink.OnBar, h.does)
+		need := ink.Width(m.method, key, does) + 1
+		if i > 0 {
+			need += 2
+		}
+		if need > f.Room() {
+			return
+		}
+		if i > 0 {
+			f.Put(ink.L(ink.Fg|ink.OnBar, "  "))
+		}
+		f.Put(key, ink.L(ink.Fg|ink.OnBar, " "), does)
+	}
+}
+
+func (m *model) draftSize(c *conv) []ink.Seg {
+	if n := c.draft.Lines(); n > 1 {
+		return []ink.Seg{ink.N(ink.Mut|ink.OnBar, n), ink.L(ink.Mut|ink.OnBar, " lines · "), ink.N(ink.Mut|ink.OnBar, c.draft.Len())}
+	}
+	return nil
+}
+
+var (
+	hintPeople = hint{ink.Const("Ctrl+K"), ink.Const("people")}
+	hintUnread = hint{ink.Const("Alt+A"), ink.Const("next unread")}
+	hintSlash  = hint{ink.Const("/"), ink.Const("commands")}
+	hintHelp   = hint{ink.Const("F1"), ink.Const("help")}
+	hintQuit   = hint{ink.Const("Ctrl+C"), ink.Const("quit")}
+
+	hintsHome   = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next person")}, hintUnread, hintSlash, hintHelp, hintQuit}
+	hintsLocked = []hint{hintPeople, hintUnread, hintSlash, hintHelp}
+	hintsMenu   = []hint{{ink.Const("Tab"), ink.Const("complete")}, {ink.Const("Enter"), ink.Const("run")}, {ink.Const("Esc"), ink.Const("close")}}
+	hintsCard   = []hint{{ink.Const("Tab"), ink.Const("goes to the card")}, {ink.Const("Ctrl+K"), ink.Const("people")}, hintHelp}
+	hintsTalk   = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("new line")})
+	hintsKitty  = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("new line")})
+	hintsShort  = []hint{hintPeople, hintSlash, hintHelp}
+)
+
+func talkHints(line hint) []hint {
+	return []hint{
+		{ink.Const("Enter"), ink.Const("send")}, line, hintSlash, hintPeople, hintUnread,
+		{ink.Const("PgUp"), ink.Const("older")}, {ink.Const("Tab"), ink.Const("complete")}, hintHelp,
+	}
+}
+
+// hints are the keys that do something here, on this terminal.
+func (m *model) hints(t *talk) []hint {
+	switch {
+	case m.onCard:
+		return m.cardKeys()
+	case len(m.menu.items) > 0:
+		return hintsMenu
+	case m.cardOf() != noCard:
+		return hintsCard
+	case m.open == "":
+		return hintsHome
+	case !m.lockOf().IsEmpty():
+		return hintsLocked
+	case m.w < mediumColumns:
+		return hintsShort
+	case m.kitty:
+		return hintsKitty
+	}
+	return hintsTalk
+}
+
+// drawNotice is the row for the last action, or what is wrong right now.
+func (m *model) drawNotice(f *ink.Frame) {
+	f.Put(ink.L(ink.Fg, " "))
+	f.Limit(m.w - 1)
+	if m.note.on {
+		f.Put(m.note.segs...)
+	} else if it, ok := m.worst(); ok {
+		style := ink.New
+		if it.Severity == health.Error {
+			style = ink.Err
+		}
+		f.Put(ink.L(style|ink.Bold, "! "), ink.T(ink.Fg, safetext.Line(it.Text)))
+		if it.Hint != "" {
+			f.Put(ink.L(ink.Mut, " · "), ink.T(ink.Mut, safetext.Line(it.Hint)))
+		}
+	}
+	f.Limit(m.w)
+}
+
+// worst is the health item that matters most.
+func (m *model) worst() (health.Item, bool) {
+	if len(m.health) == 0 {
+		return health.Item{}, false
+	}
+	it := slices.MaxFunc(m.health, func(a, b health.Item) int { return int(a.Severity) - int(b.Severity) })
+	return it, it.Severity >= health.Warning
+}

@@ -1,0 +1,147 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/tui/ink"
+)
+
+// helpLine is a row of the help: a title, or a word and what it means.
+type helpLine struct {
+	title ink.Own
+	sign  ink.Glyph
+	mark  bool
+	style ink.Style
+	word  ink.Own
+	args  ink.Own
+	text  ink.Own
+}
+
+// helpLines is the whole help. Keys and commands come from their own tables.
+func helpLines() []helpLine {
+	lines := []helpLine{
+		{title: ink.Const("MARKS")},
+		{mark: true, sign: ink.MarkVerified, style: ink.OK, word: ink.Const("verified"), text: ink.Const("you compared keys with this person")},
+		{mark: true, sign: ink.MarkPinned, style: ink.Fg, word: ink.Const("pinned"), text: ink.Const("same key since you accepted it; not verified")},
+		{mark: true, sign: ink.MarkNew, style: ink.New, word: ink.Const("new key"), text: ink.Const("never accepted; could be anybody")},
+		{mark: true, sign: ink.MarkConflict, style: ink.Fg | ink.OnBad, word: ink.Const("KEY!"), text: ink.Const("another key claims a contact's name: nothing is sent to it")},
+		{mark: true, sign: ink.MarkBlocked, style: ink.Mut, word: ink.Const("blocked"), text: ink.Const("you hear nothing of it")},
+		{mark: true, sign: ink.MarkPlain, style: ink.Err, word: ink.Const("cannot encrypt"), text: ink.Const("another program without encryption: no text goes to it")},
+		{title: ink.Const("MESSAGES")},
+		{style: ink.New, word: ink.Const("waiting"), text: ink.Const("kept on disk, goes out when the person is here")},
+		{style: ink.New, word: ink.Const("waiting for acceptance"), text: ink.Const("arrived, but the person has not accepted you yet")},
+		{style: ink.Mut, word: ink.Const("sent"), text: ink.Const("on its way, no receipt yet")},
+		{style: ink.Mut, word: ink.Const("delivered"), text: ink.Const("on the other device's disk")},
+		{style: ink.Err, word: ink.Const("not sent"), text: ink.Const("with the reason; Alt+R tries again")},
+		{title: ink.Const("KEYS")},
+	}
+	for _, b := range bindings {
+		lines = append(lines, helpLine{style: ink.Acc | ink.Bold, word: b.keys, text: b.does})
+	}
+	lines = append(lines, helpLine{title: ink.Const("COMMANDS")})
+	for _, c := range commands {
+		lines = append(lines, helpLine{style: ink.Acc | ink.Bold, word: c.name, args: c.args, text: c.help})
+	}
+	return lines
+}
+
+func (l *helpLine) matches(filter string) bool {
+	return strings.Contains(strings.ToLower(l.word.String()+" "+l.text.String()), filter)
+}
+
+// filtered leaves the lines that match, and the titles above them.
+func filtered(filter string) []helpLine {
+	filter = strings.ToLower(strings.TrimSpace(filter))
+	var out []helpLine
+	for _, l := range helpLines() {
+		switch {
+		case !l.title.IsEmpty():
+			if n := len(out); n > 0 && !out[n-1].title.IsEmpty() {
+				out = out[:n-1]
+			}
+			out = append(out, l)
+		case l.matches(filter):
+			out = append(out, l)
+		}
+	}
+	if n := len(out); n > 0 && !out[n-1].title.IsEmpty() {
+		out = out[:n-1]
+	}
+	return out
+}
+
+func (m *model) startHelp(filter string) tea.Cmd {
+	m.screen = helping
+	m.help.open(filter)
+	return nil
+}
+
+func (m *model) helpKey(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	if name == "f1" {
+		m.screen = talking
+		return nil
+	}
+	if !m.help.key(k, m.page()) && (name == "esc" || name == "enter") {
+		m.screen = talking
+		return m.look4Unread()
+	}
+	return nil
+}
+
+func (m *model) drawHelp(f *ink.Frame) *tea.Cursor {
+	lines := filtered(m.help.input.String())
+	body := max(1, m.h-2)
+	m.help.at = max(0, min(m.help.at, len(lines)-body))
+	label := ink.L(ink.Acc|ink.Bold|ink.OnBar, " Help › ")
+	for y := range m.h {
+		f.Row()
+		ground := ink.Style(0)
+		switch i := m.help.at + y - 1; {
+		case y == 0:
+			f.Put(label, ink.Typed(ink.Fg|ink.OnBar, m.help.input.Line(0)))
+			if m.help.input.IsEmpty() {
+				f.Put(ink.L(ink.Mut|ink.OnBar, " type to filter"))
+			}
+			ground = ink.OnBar
+		case y == m.h-1:
+			f.Put(ink.L(ink.Fg|ink.OnBar, " "))
+			m.putHints(f, hintsOfHelp)
+			ground = ink.OnBar
+		case i < len(lines):
+			m.drawHelpLine(f, &lines[i])
+		case i == 0:
+			f.Put(ink.L(ink.Mut, "   nothing about that; delete letters or press Esc"))
+		}
+		f.End(ink.Fg | ground)
+	}
+	return m.help.cursor(m, ink.Width(m.method, label), 0)
+}
+
+var hintsOfHelp = []hint{
+	{ink.Const("Esc"), ink.Const("back")}, {ink.Const("↑↓"), ink.Const("scroll")}, {ink.Const("type"), ink.Const("to filter")},
+}
+
+func (m *model) drawHelpLine(f *ink.Frame, l *helpLine) {
+	if !l.title.IsEmpty() {
+		f.Put(ink.L(ink.Mut, " "), ink.O(ink.Mut|ink.Bold, l.title))
+		return
+	}
+	column := 26
+	if m.w < mediumColumns {
+		column = 16
+	}
+	f.Put(ink.L(ink.Fg, "   "))
+	if l.mark {
+		f.Put(m.mark(l.sign, l.style), ink.L(ink.Fg, " "))
+	}
+	f.Put(ink.O(l.style, l.word))
+	if !l.args.IsEmpty() && m.w >= mediumColumns {
+		f.Put(ink.L(ink.Fg, " "), ink.O(ink.Mut, l.args))
+	}
+	f.Put(ink.L(ink.Fg, "  "))
+	f.To(column, ink.Fg)
+	f.Put(ink.O(ink.Fg, l.text))
+}

@@ -1,0 +1,208 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/chat"
+	"llchat/internal/health"
+	"llchat/internal/tui/ink"
+)
+
+// screen is what fills the window.
+type screen int
+
+const (
+	talking screen = iota
+	welcoming
+	helping
+	finding // who to write to
+)
+
+// model is the whole state of the window. Only Update changes it.
+type model struct {
+	ctx context.Context
+	api chat.API
+	opt Options
+	now func() time.Time
+
+	w, h    int
+	theme   *ink.Theme
+	look    uint32 // grows when names or sides of rows change
+	method  ink.Method
+	frame   *ink.Frame
+	scratch *ink.Frame
+	cache   rowCache
+	rows    []ink.Line
+	cards   cardCache
+
+	focused bool
+	kitty   bool // the terminal can tell Shift+Enter from Enter
+	bare    bool
+	term    terminal
+
+	status  chat.Status
+	loaded  bool // status and peers are here
+	book    *book
+	health  []health.Item
+	fresh   map[string]bool // peers with news since a list was asked for
+	loads   int             // which list we wait for
+	convs   map[string]*conv
+	open    string // Peer.Key, or empty
+	home    *conv  // what is written while nothing is open
+	last    int    // number of the last attempt
+	day     int    // of the year, when dates were drawn
+	unread  int    // of all conversations
+	belled  time.Time
+	leaving time.Time // Ctrl+C was pressed once
+
+	screen  screen
+	onCard  bool // keys go to the card
+	shownAt time.Time
+	typedAt time.Time // last letter
+	carded  string    // whose card is on the screen
+	welcome welcome
+	help    filterList
+	finder  filterList
+	note    note
+	menu    menu
+	quit    bool
+	lost    bool // the feed ended
+}
+
+// note is a word on the last action, for some seconds.
+type note struct {
+	segs []ink.Seg
+	id   int
+	on   bool
+}
+
+// Bounds of time: how long a note stays (ui/README.md 6.7), keys of a card are
+// dead (6.1), an unread line must be seen (6.8), a bell is quiet (security.md
+// 10.6), drafts wait to be written, and Ctrl+C waits for its second.
+const (
+	noteFor   = 4 * time.Second
+	deadFor   = time.Second
+	seenAfter = time.Second
+	bellEvery = 5 * time.Second
+	draftWait = 250 * time.Millisecond
+	quitWait  = 3 * time.Second
+)
+
+func newModel(ctx context.Context, api chat.API, opt Options) *model {
+	m := &model{
+		ctx: ctx, api: api, opt: opt, now: time.Now,
+		frame: &ink.Frame{}, scratch: &ink.Frame{},
+		focused: true,
+		book:    newBook(), fresh: map[string]bool{}, convs: map[string]*conv{},
+		home: newConv(""),
+	}
+	m.home.known, m.home.whole, m.home.drafted = true, true, true
+	m.term = terminalOf(opt.Env)
+	m.setTheme()
+	return m
+}
+
+// Init starts what runs beside the window. Nothing here waits for an answer
+// of the terminal: the first frame is drawn before any comes.
+func (m *model) Init() tea.Cmd {
+	cmds := []tea.Cmd{m.loadStatus(), m.loadPeers(), minute(m.now())}
+	if m.term.asks {
+		cmds = append(cmds, tea.RequestBackgroundColor)
+	}
+	return tea.Batch(cmds...)
+}
+
+// current is the conversation that is open, or the empty one.
+func (m *model) current() *conv {
+	if m.open == "" {
+		return m.home
+	}
+	return m.conv(m.open)
+}
+
+func (m *model) conv(key string) *conv {
+	c := m.convs[key]
+	if c == nil {
+		c = newConv(key)
+		m.convs[key] = c
+	}
+	return c
+}
+
+// openEntry is the roster row of the open conversation, or nil.
+func (m *model) openEntry() *entry {
+	if m.open == "" {
+		return nil
+	}
+	return m.book.get(m.open)
+}
+
+// Update takes one message in.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	m.watchCard()
+	return m, cmd
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.KeyPressMsg:
+		return tea.Batch(m.key(msg), m.keepDraft(m.current()))
+	case tea.PasteMsg:
+		return tea.Batch(m.paste(msg.Content), m.keepDraft(m.current()))
+	case tea.WindowSizeMsg:
+		m.w, m.h = msg.Width, msg.Height
+	case tea.FocusMsg:
+		m.focused = true
+		return m.look4Unread()
+	case tea.BlurMsg:
+		m.focused = false
+	case tea.ColorProfileMsg, tea.BackgroundColorMsg, tea.ModeReportMsg, tea.KeyboardEnhancementsMsg:
+		m.terminalSays(msg)
+	case feedMsg:
+		return m.events(msg)
+	case tickMsg:
+		return m.tick(msg)
+	default:
+		return m.answer(msg)
+	}
+	return nil
+}
+
+// answer takes in what a call of the engine returned.
+func (m *model) answer(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case statusMsg:
+		return m.gotStatus(msg)
+	case peersMsg:
+		return m.gotPeers(msg)
+	case historyMsg:
+		m.gotHistory(msg)
+	case sentMsg:
+		return m.gotSent(msg)
+	case draftMsg:
+		m.gotDraft(msg)
+	case savedMsg:
+		return m.gotSaved(msg)
+	case doneMsg:
+		return m.gotDone(msg)
+	case quitMsg:
+		return tea.Quit
+	}
+	return nil
+}
+
+// say shows a word on the last action.
+func (m *model) say(segs ...ink.Seg) tea.Cmd {
+	m.note = note{segs: segs, id: m.note.id + 1, on: true}
+	return after(noteFor, tickMsg{kind: noteTick, id: m.note.id})
+}
+
+// listSize is the size of the message list without its rail.
+func (m *model) listSize() (w, h int) {
+	l := m.layout()
+	return max(1, l.cw-1), l.streamH
+}

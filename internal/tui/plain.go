@@ -1,0 +1,287 @@
+package tui
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"llchat/internal/chat"
+	"llchat/internal/identity"
+	"llchat/internal/safetext"
+)
+
+// Plain is the line mode: for screen readers, dumb terminals and pipes. It
+// only appends lines, one fact each, and never writes an escape character. It
+// ends with its input, with /quit or with ctx.
+func Plain(ctx context.Context, api chat.API, in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := &plain{ctx: ctx, api: api, out: out, peers: newBook(), states: map[string]chat.State{}, waiting: map[string]bool{}}
+	feed, err := api.Subscribe(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("line mode: %w", err)
+	}
+	defer feed.Close()
+	if err := p.greet(); err != nil {
+		return fmt.Errorf("line mode: %w", err)
+	}
+	lines := make(chan string)
+	go readLines(ctx, in, lines)
+
+	var wg sync.WaitGroup
+	wg.Go(func() { p.follow(feed) })
+	err = p.loop(lines)
+	cancel()
+	wg.Wait()
+	return err
+}
+
+// plain is the state of the line mode. mu guards all that follows it: lines of
+// the user and events of the engine come from two goroutines.
+type plain struct {
+	ctx context.Context
+	api chat.API
+
+	mu      sync.Mutex
+	out     io.Writer
+	failed  error // of out
+	peers   *book
+	to      string // Peer.Key of the one who is written to
+	states  map[string]chat.State
+	waiting map[string]bool // our messages without a receipt, while input ended
+}
+
+// plainMaxLine bounds a line of input: the most a message may hold, and its
+// command.
+const plainMaxLine = maxBody + 4<<10
+
+func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
+	defer close(lines)
+	sc := bufio.NewScanner(in)
+	sc.Buffer(nil, plainMaxLine)
+	for sc.Scan() {
+		select {
+		case lines <- sc.Text():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// print writes one line. Only cleaned text and our own words come here.
+func (p *plain) print(parts ...any) {
+	if p.failed == nil {
+		_, p.failed = fmt.Fprintln(p.out, oneRow(fmt.Sprint(parts...)))
+	}
+}
+
+// oneRow keeps a fact on one line; rows of a longer text are set in, so that
+// none of them looks like a line of ours.
+func oneRow(s string) string { return strings.ReplaceAll(s, "\n", "\n    ") }
+
+func (p *plain) greet() error {
+	s, err := p.api.Status(p.ctx)
+	if err != nil {
+		return err
+	}
+	peers, err := p.api.Peers(p.ctx)
+	if err != nil {
+		return err
+	}
+	requests, err := p.api.Requests(p.ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peers.replace(peers, requests, nil)
+	name := s.Name
+	if name.IsEmpty() {
+		name = s.Nick
+	}
+	p.print("you are ", name, ", key ", groups(s.Fingerprint), ".")
+	for _, i := range s.Interfaces {
+		p.print("network ", safetext.Line(i.Name), ".")
+	}
+	here := p.peers.count[near] + p.peers.count[strangers] + p.peers.count[asking]
+	p.print(here, " near. type /help")
+	for _, e := range p.peers.of(asking) {
+		p.asks(e)
+	}
+	for _, it := range s.Health {
+		p.print("note: ", safetext.Line(it.Text))
+	}
+	return p.failed
+}
+
+func groups(pin identity.Pin) string {
+	if pin.IsZero() {
+		return "none yet"
+	}
+	return strings.Join(pin.Groups(), " ")
+}
+
+// follow prints what happens until the feed ends.
+func (p *plain) follow(feed chat.Feed) {
+	for {
+		events, err := feed.Next(p.ctx)
+		if err != nil {
+			if p.ctx.Err() == nil {
+				p.mu.Lock()
+				p.print("error: ", safetext.Error(err.Error()))
+				p.mu.Unlock()
+			}
+			return
+		}
+		p.mu.Lock()
+		for _, ev := range events {
+			p.event(ev)
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *plain) event(ev chat.Event) {
+	switch b := ev.Body.(type) {
+	case chat.Peer:
+		p.peer(b)
+	case chat.Message:
+		p.message(b)
+	case chat.Request:
+		if e := p.peers.ask(b); e != nil && !b.Gone {
+			p.asks(e)
+		}
+	case chat.ConflictNotice:
+		p.print("ALARM another key claims the name ", b.OfName, ": key ", groups(b.Fingerprint),
+			". nothing is sent to it. /block ", b.Fingerprint.Label(), " hides it")
+	case chat.HealthNotice:
+		if !b.Gone {
+			p.print("note: ", safetext.Line(b.Text))
+		}
+	case chat.Resync:
+		p.print("note: some events were missed; /who shows who is here now")
+	}
+}
+
+// peer prints the changes that matter to somebody who listens.
+func (p *plain) peer(news chat.Peer) {
+	var was section = hidden
+	var trust chat.Trust
+	if old := p.peers.get(news.Key); old != nil {
+		was, trust = old.section, old.peer.Trust
+		if news.Gone && was != hidden && was != quiet {
+			p.print(old.name, ", ", wordOf(&old.peer), ": gone")
+		}
+	}
+	e := p.peers.put(news)
+	if e == nil {
+		return
+	}
+	here := func(s section) bool { return s == near || s == strangers || s == asking }
+	switch {
+	case e.peer.Trust != trust && trust != "":
+		p.print(e.name, " is now ", wordOf(&e.peer))
+	case here(e.section) && !here(was):
+		p.print(e.name, ", ", wordOf(&e.peer), ": here")
+	case !here(e.section) && here(was):
+		p.print(e.name, ", ", wordOf(&e.peer), ": gone")
+	}
+}
+
+func wordOf(p *chat.Peer) string { return standingOf(p).short.String() }
+
+func (p *plain) asks(e *entry) {
+	p.print("request: ", e.name, ", new key ", e.label, ", wants to write to you. /accept ", e.label, " or /block ", e.label)
+	if e.request != nil {
+		for _, t := range requestBodies(e.request) {
+			p.print("  ", e.name, " wrote: ", t)
+		}
+	}
+}
+
+func (p *plain) message(m chat.Message) {
+	name, word := m.Name, "pinned"
+	if e := p.peers.get(m.Peer.String()); e != nil {
+		name, word = e.name, wordOf(&e.peer)
+	}
+	at := m.Written.Format("15:04")
+	if m.Direction == chat.In {
+		if p.states[m.ID] == "" {
+			p.print(at, " ", name, ", ", word, ": ", m.Body)
+		}
+		p.states[m.ID] = m.State
+		return
+	}
+	state, _ := stateWord(&m)
+	if p.states[m.ID] == chat.State(state.String()) {
+		return
+	}
+	p.states[m.ID] = chat.State(state.String())
+	if m.State == chat.Delivered || m.State == chat.Displayed || m.State == chat.Failed {
+		delete(p.waiting, m.ID)
+	} else {
+		p.waiting[m.ID] = true
+	}
+	line := fmt.Sprint(at, " to ", name, ": ", state)
+	if m.State == chat.Failed && m.Reason != "" {
+		line += ": " + safetext.Error(m.Reason).String()
+	}
+	p.print(line)
+}
+
+// loop runs the lines of the user.
+func (p *plain) loop(lines <-chan string) error {
+	for {
+		select {
+		case <-p.ctx.Done():
+			return nil
+		case line, ok := <-lines:
+			if !ok {
+				p.settle()
+				return p.failed
+			}
+			if err := p.line(line); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				p.mu.Lock()
+				text, hint := explain(err)
+				p.print("error: ", text)
+				if !hint.IsEmpty() {
+					p.print("hint: ", hint)
+				}
+				p.mu.Unlock()
+			}
+		}
+	}
+}
+
+// settleFor is how long the line mode waits for receipts when its input ended.
+const settleFor = 3 * time.Second
+
+// settle lets what was just sent arrive, for a script that ends right away.
+func (p *plain) settle() {
+	end := time.NewTimer(settleFor)
+	defer end.Stop()
+	look := time.NewTicker(settleFor / 60)
+	defer look.Stop()
+	for {
+		p.mu.Lock()
+		n := len(p.waiting)
+		p.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		select {
+		case <-end.C:
+			return
+		case <-p.ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"llchat/internal/chat"
+	"llchat/internal/safetext"
+)
+
+// line runs one line of the line mode: a command, or a text for the one who is
+// being written to. io.EOF means that the user wants to leave.
+func (p *plain) line(line string) error {
+	text := strings.TrimRight(line, "\r")
+	switch {
+	case strings.TrimSpace(text) == "":
+		return nil
+	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
+		return p.command(text)
+	}
+	p.mu.Lock()
+	to := p.to
+	p.mu.Unlock()
+	if to == "" {
+		return &chat.Error{Code: chat.CodeUsage, Text: "nobody is being written to", Hint: "/msg NAME chooses somebody, /who lists them"}
+	}
+	return p.send(to, strings.TrimPrefix(text, "/"))
+}
+
+func (p *plain) command(line string) error {
+	name, rest := parse(line)
+	cmd, ok := lookup(name)
+	if !ok {
+		return &chat.Error{Code: chat.CodeUsage, Text: "no command " + safetext.Name(name).String(), Hint: "did you mean " + nearest(name).name.String() + "?"}
+	}
+	if len(strings.Fields(rest)) < cmd.needs {
+		return &chat.Error{Code: chat.CodeUsage, Text: cmd.name.String() + " " + cmd.args.String() + ": " + cmd.help.String()}
+	}
+	switch name {
+	case "/quit":
+		return io.EOF
+	case "/msg":
+		return p.msg(rest)
+	case "/accept":
+		return p.judge(rest, p.api.Accept)
+	case "/block":
+		return p.judge(rest, p.api.Block)
+	case "/who":
+		p.who(rest)
+	case "/help":
+		p.help(rest)
+	case "/nick":
+		return p.set("nick", rest)
+	case "/status":
+		if value, ok := presenceOf(rest); ok {
+			return p.set("status", value)
+		}
+		return p.set("message", rest)
+	case "/away", "/dnd", "/back":
+		value, _ := presenceOf(name[1:])
+		if err := p.set("status", value); err != nil || rest == "" && name != "/back" {
+			return err
+		}
+		return p.api.Set(p.ctx, "message", rest)
+	}
+	return nil
+}
+
+// key is the row that a word means, or an error that lists who it could be.
+func (p *plain) key(who string) (string, error) {
+	found := p.peers.find(who)
+	switch len(found) {
+	case 0:
+		return who, nil // the engine says what is wrong with it
+	case 1:
+		return found[0].peer.Key, nil
+	}
+	var names []string
+	for _, e := range found {
+		names = append(names, fmt.Sprint(e.label, " ", wordOf(&e.peer)))
+	}
+	return "", &chat.Error{
+		Code: chat.CodeRefused, Text: "more than one is called " + safetext.Name(who).String(),
+		Hint: "name the key: " + strings.Join(names, ", "),
+	}
+}
+
+func (p *plain) msg(rest string) error {
+	who, text := person(rest)
+	p.mu.Lock()
+	key, err := p.key(who)
+	e := p.peers.get(key)
+	if err == nil && e == nil {
+		err = &chat.Error{Code: chat.CodeNoSuch, Text: "nobody here is called " + safetext.Name(who).String(), Hint: "/who lists who is here"}
+	}
+	if err == nil {
+		p.to = key
+		if text == "" {
+			p.print("now writing to ", e.name, ", ", wordOf(&e.peer))
+		}
+	}
+	p.mu.Unlock()
+	if err != nil || text == "" {
+		return err
+	}
+	return p.send(key, text)
+}
+
+// send is not under the lock: to a mere claim it dials first.
+func (p *plain) send(key, text string) error {
+	if len(text) > maxBody {
+		return &chat.Error{Code: chat.CodeUsage, Text: "too long: a message holds 32 KB", Hint: "send it in parts"}
+	}
+	m, err := p.api.Send(p.ctx, key, text)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if to := m.Peer.String(); p.to == key && to != key {
+		p.to = to
+	}
+	if p.states[m.ID] == "" {
+		p.message(m)
+	}
+	return nil
+}
+
+func (p *plain) judge(rest string, call func(ctx context.Context, who string) (chat.Peer, error)) error {
+	who, _ := person(rest)
+	p.mu.Lock()
+	key, err := p.to, error(nil)
+	if who != "" {
+		key, err = p.key(who)
+	} else if asks := p.peers.of(asking); len(asks) == 1 {
+		key = asks[0].peer.Key
+	}
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	peer, err := call(p.ctx, key)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print("done: ", peer.Name, " is ", wordOf(&peer))
+	return nil
+}
+
+func (p *plain) set(key, value string) error {
+	if err := p.api.Set(p.ctx, key, value); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print("done: ", key, " is ", safetext.Line(value))
+	return nil
+}
+
+func (p *plain) who(filter string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := p.peers.matching(filter)
+	for _, e := range found {
+		line := fmt.Sprint(e.name, ", ", wordOf(&e.peer), ", ", presenceWord(e.peer.Presence))
+		if !e.label.IsEmpty() {
+			line += fmt.Sprint(", key ", e.label)
+		}
+		if !e.peer.Message.IsEmpty() {
+			line += fmt.Sprint(": ", e.peer.Message)
+		}
+		p.print(line)
+	}
+	if len(found) == 0 {
+		p.print("nobody")
+	}
+}
+
+func (p *plain) help(filter string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	filter = strings.ToLower(filter)
+	for _, c := range commands {
+		if strings.Contains(c.name.String()+" "+c.help.String(), filter) {
+			p.print(strings.TrimSpace(c.name.String()+" "+c.args.String()), ": ", c.help)
+		}
+	}
+	if filter == "" {
+		p.print("anything else is a text for the one you write to. a text that starts with / is written with //")
+	}
+}
