@@ -371,3 +371,30 @@ func errorElement(condition, app string) string {
 	b := xmlstream.AppendStreamError(nil, xmlstream.Error{Condition: condition, AppCondition: app})
 	return string(b) + xmlstream.CloseTag
 }
+
+// pipePair is pipe.New.
+func pipePair() (near, far net.Conn) { return pipe.New() }
+
+// serveOne lets a side accept one connection.
+func serveOne(s *side, c net.Conn) error {
+	return s.Serve(context.Background(), &oneListener{conn: c, done: make(chan struct{})})
+}
+
+// oneListener accepts one connection and then waits for Close.
+type oneListener struct {
+	conn net.Conn
+	once sync.Once
+	done chan struct{}
+}
+
+func (l *oneListener) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.done
+	return nil, net.ErrClosed
+}
+
+func (l *oneListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *oneListener) Addr() net.Addr { return net.TCPAddrFromAddrPort(bobAt) }
