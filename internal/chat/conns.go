@@ -267,9 +267,9 @@ func (h *handler) Stanza(c *stream.Conn, s stanza.Stanza) {
 			return nil
 		}
 		switch s := s.(type) {
-		case *stanza.Message:
+		case stanza.Message:
 			answer = n.message(l, s)
-		case *stanza.Presence:
+		case stanza.Presence:
 			n.presenceOf(l, s)
 		}
 		return nil
@@ -299,7 +299,7 @@ func (n *Node) find(c *stream.Conn) *live {
 
 // presenceOf follows directed presence (K11). From a listener it also says
 // that its user has accepted us (spec 5.5).
-func (n *Node) presenceOf(l *live, p *stanza.Presence) {
+func (n *Node) presenceOf(l *live, p stanza.Presence) {
 	if !l.accepted {
 		if p.Type == "" {
 			n.asks(l)

@@ -280,7 +280,7 @@ func (n *Node) nextBatch(l *live) []stanza.Stanza {
 
 // fits reports whether the peer takes a stanza of this size. A stream on which
 // we waited keeps the small limit of strangers; the next one has the full one.
-func (n *Node) fits(l *live, m history.Message, s *stanza.Message) bool {
+func (n *Node) fits(l *live, m history.Message, s stanza.Message) bool {
 	if len(stanza.Append(nil, s)) <= l.conn.MaxBytes() {
 		return true
 	}
@@ -317,8 +317,8 @@ func (n *Node) holdBack(l *live, rest []history.Message) {
 }
 
 // outgoing is the stanza of a stored message.
-func (n *Node) outgoing(l *live, m history.Message) *stanza.Message {
-	s := &stanza.Message{ID: m.ID, Type: "chat", Body: m.Body, HasBody: true, Request: true}
+func (n *Node) outgoing(l *live, m history.Message) stanza.Message {
+	s := stanza.Message{ID: m.ID, Type: "chat", Body: m.Body, HasBody: true, Request: true}
 	if l.remote.retries[m.ID] || time.Since(m.Time) > delayAfter {
 		s.Delay = m.Time.UTC()
 	}
@@ -370,7 +370,7 @@ func (n *Node) checkStream(l *live) {
 }
 
 // message takes in a message stanza and returns what is to be answered.
-func (n *Node) message(l *live, s *stanza.Message) []stanza.Stanza {
+func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 	if !l.accepted {
 		n.strangerMessage(l, s)
 		return nil
@@ -397,7 +397,7 @@ func (n *Node) message(l *live, s *stanza.Message) []stanza.Stanza {
 
 // store puts a received message on disk; what was there already is not shown
 // again but is confirmed again (spec 5.7).
-func (n *Node) store(pin identity.Pin, s *stanza.Message) bool {
+func (n *Node) store(pin identity.Pin, s stanza.Message) bool {
 	m := history.Message{
 		ID: s.ID, Peer: pin, Direction: history.In, Body: s.Body,
 		State: history.Received, Time: time.Now(), Delay: s.Delay,
@@ -416,8 +416,8 @@ func (n *Node) store(pin identity.Pin, s *stanza.Message) bool {
 	return true
 }
 
-func receiptFor(id string) *stanza.Message {
-	return &stanza.Message{ID: stanza.NewID(), Received: id}
+func receiptFor(id string) stanza.Message {
+	return stanza.Message{ID: stanza.NewID(), Received: id}
 }
 
 // receipt ends the journey of one of our messages: it is on their disk.
@@ -432,7 +432,7 @@ func (n *Node) receipt(l *live, id string) {
 }
 
 // refusedMessage follows an error stanza for one of our messages.
-func (n *Node) refusedMessage(l *live, s *stanza.Message) {
+func (n *Node) refusedMessage(l *live, s stanza.Message) {
 	if _, ok := l.inflight[s.ID]; !ok {
 		return
 	}

@@ -136,8 +136,8 @@ func (n *Node) presenceText() mdns.Text {
 }
 
 // presence is what contacts are told inside TLS (K11).
-func (n *Node) presence() *stanza.Presence {
-	p := &stanza.Presence{Status: n.settings.Message}
+func (n *Node) presence() stanza.Presence {
+	p := stanza.Presence{Status: n.settings.Message}
 	if n.settings.Status != "avail" {
 		p.Show = n.settings.Status
 	}

@@ -90,7 +90,7 @@ func (n *Node) pushedOut(before []history.Request) {
 
 // strangerMessage keeps what an unaccepted key wrote, within L-11. No answer
 // of any kind: who is not accepted learns nothing (P-19).
-func (n *Node) strangerMessage(l *live, s *stanza.Message) {
+func (n *Node) strangerMessage(l *live, s stanza.Message) {
 	if !s.HasBody || s.ID == "" || s.Type == "error" || s.Type == "groupchat" {
 		return
 	}

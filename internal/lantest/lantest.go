@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -164,7 +165,7 @@ func (h *Host) Network() *chat.Network {
 func (h *Host) Node(opt chat.Options) *chat.Node {
 	h.lan.t.Helper()
 	if opt.Profile == "" {
-		opt.Profile = h.lan.t.TempDir()
+		opt.Profile = filepath.Join(h.lan.t.TempDir(), "profile")
 	}
 	opt.Network = h.Network()
 	n, err := chat.Open(context.Background(), opt)
