@@ -143,3 +143,31 @@ func TestScratchIsClean(t *testing.T) {
 		t.Errorf("%v -want +got:\n%s", err, diff)
 	}
 }
+
+// Recorded headers and a stanza of other XEP-0174 clients: libpurple 2.14 is known as
+// a peer of 0.9 by its header, Salut says 1.0, and what they write is readable.
+func TestRecordedClients(t *testing.T) {
+	const ns = `xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams"`
+	tests := []struct {
+		name, in string
+		want     Header
+	}{
+		{"libpurple", `<?xml version="1.0" encoding="UTF-8" ?>` + "\n" + `<stream:stream ` + ns + ` from="alice@h1" to="bob@h2">`,
+			Header{From: "alice@h1", To: "bob@h2", Minor: 9}},
+		{"salut", `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to="bob@h2" from="sally@h3" version="1.0">`,
+			Header{From: "sally@h3", To: "bob@h2", Version: "1.0", HasVersion: true, Major: 1}},
+	}
+	const message = `<message to='bob@h2' from='alice@h1' type='chat'><body>Hello Bob &amp; friends &lt;3 ` + "\n" +
+		`</body><html xmlns='http://www.w3.org/1999/xhtml'><body><font>Hello</font></body></html><x xmlns='jabber:x:event'><composing/></x></message>`
+	for _, tt := range tests {
+		r := NewReader(strings.NewReader(tt.in+message), Stranger) // its depth is above the prelude's
+		got, err := r.Header()
+		if got != tt.want || err != nil {
+			t.Errorf("%s: got %+v, %v", tt.name, got, err)
+		}
+		e, err := r.Next()
+		if err != nil || e.Child(NSClient, "body").Text != "Hello Bob & friends <3 \n" || len(e.Children) != 3 {
+			t.Errorf("%s: got %+v, %v", tt.name, e, err)
+		}
+	}
+}
