@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -74,10 +73,14 @@ func (e *Engine) askSoon(now time.Time, l *linkState) {
 }
 
 // knownAnswers are the PTR records from l with more than half of their life
-// left (7.1), without flush bit (10.2).
+// left (7.1), without flush bit (10.2). Our own is among them, or we would
+// answer ourselves.
 func (e *Engine) knownAnswers(now time.Time, l *linkState) []wire.Record {
 	var out []wire.Record
-	for _, in := range slices.SortedFunc(maps.Values(e.cache.byKey), byKey) {
+	if l.pub.phase == live {
+		out = append(out, e.record(l, slot{kind: slotPTR}).rec)
+	}
+	for _, in := range e.all() {
 		v := in.view(l)
 		if v == nil || v.ptr.left(now) <= v.ptr.ttl/2 {
 			continue
