@@ -64,6 +64,8 @@ func classOf(r rune) class {
 		return plain
 	case r == systemSign:
 		return reserved
+	case r < 0x300 && r != 0xad, 0x4e00 <= r && r < 0xa000, 0xac00 <= r && r < 0xd7a4:
+		return plain // Latin, Han, Hangul: whole blocks of letters
 	case r == zwnj || r == zwj:
 		return joiner
 	case r == emojiStyle:

@@ -194,13 +194,13 @@ func TestL27_NameBounds(t *testing.T) {
 // gives the same form, as long as it is short and holds none of the things
 // that we take out on top.
 func TestNameLikePrecis(t *testing.T) {
-	for r := rune(0x20); r <= 0x2ffff; r++ {
-		in := " x  " + string(r) + "  y "
-		want, err := precis.Nickname.String(in)
-		if err != nil || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Zs, r) {
+	for r := rune(0x20); r <= 0x1ffff; r++ {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Zs, r) {
 			continue
 		}
-		if jamo(r) != 0 || len(want) > maxNameOctets || Width(want) > maxNameCells {
+		in := " x  " + string(r) + "  y "
+		want, err := precis.Nickname.String(in)
+		if err != nil || jamo(r) != 0 || len(want) > maxNameOctets || Width(want) > maxNameCells {
 			continue
 		}
 		if got := Name(in).String(); got != want {
@@ -340,7 +340,7 @@ func TestSignsAreSafe(t *testing.T) {
 // TestPictographs compares our table with the one of the cluster finder: a
 // code point begins an emoji sequence when a joiner glues a heart to it.
 func TestPictographs(t *testing.T) {
-	for r := rune(0); r <= unicode.MaxRune; r++ {
+	for r := rune(0); r <= 0x1ffff; r++ { // no pictograph lies above
 		if !utf8.ValidRune(r) {
 			continue
 		}
@@ -444,6 +444,18 @@ func TestCleanASCIIDoesNotAllocate(t *testing.T) {
 	} {
 		if n := testing.AllocsPerRun(100, c.run); n != 0 {
 			t.Errorf("%s: %v allocations", c.name, n)
+		}
+	}
+}
+
+// TestQuickClasses: the blocks that classOf does not look up hold nothing else.
+func TestQuickClasses(t *testing.T) {
+	for r := rune(0xa0); r < 0xd7a4; r++ {
+		if classOf(r) != plain || r == 0xad {
+			continue
+		}
+		if unicode.In(r, hiddenTable, unicode.Cf, unicode.M, unicode.Co, unicode.Cn, unicode.Zl, unicode.Zp) {
+			t.Errorf("%U is plain", r)
 		}
 	}
 }
