@@ -116,7 +116,6 @@ func (n *Node) negotiateDialled(ctx context.Context, raw net.Conn, addr netip.Ad
 // handshakeError is the verdict on a handshake that failed. No key is proven,
 // so none is named (security.md 4.3.6).
 func handshakeError(err error) error {
-	var op *net.OpError
 	reason := ReasonTLS
 	switch {
 	case errors.Is(err, errWrongKey):
@@ -125,8 +124,6 @@ func handshakeError(err error) error {
 		reason = ReasonBadCertificate
 	case isTimeout(err):
 		reason = ReasonTimeout
-	case errors.As(err, &op) && op.Op == "remote error":
-		reason = ReasonRefused
 	}
 	return &DialError{Reason: reason, Err: err}
 }
