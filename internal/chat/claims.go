@@ -299,8 +299,13 @@ func (n *Node) markSeen(pin identity.Pin) {
 }
 
 // setHealth tells every face that something is wrong right now.
-func (n *Node) setHealth(code, text, hint string) {
-	item := health.Item{Code: code, Severity: health.Warning, Text: text, Hint: hint, Since: time.Now()}
+func (n *Node) setHealth(code, text, hint string) { n.healthItem(health.Warning, code, text, hint) }
+
+// note tells every face something worth knowing.
+func (n *Node) note(code, text, hint string) { n.healthItem(health.Info, code, text, hint) }
+
+func (n *Node) healthItem(s health.Severity, code, text, hint string) {
+	item := health.Item{Code: code, Severity: s, Text: text, Hint: hint, Since: time.Now()}
 	if n.health.Set(item) {
 		n.emit(HealthNotice{Item: item})
 	}

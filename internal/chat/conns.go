@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ type live struct {
 	status   string
 	nick     string
 	inflight map[string]int // ids on this stream without a receipt -> octets
+	changes  rate           // of its presence (L-13)
 	pumping  bool
 	waiting  bool // for a receipt: a check of the stream is due
 }
@@ -166,7 +168,10 @@ func (n *Node) opened(c *stream.Conn) {
 	r := n.remote(p.Pin)
 	user, _ := mdns.SplitInstance(p.Name)
 	r.names = []string{p.Name, user}
-	l := &live{conn: c, remote: r, opened: time.Now(), waited: c.Waiting(), inflight: map[string]int{}}
+	l := &live{
+		conn: c, remote: r, opened: time.Now(), waited: c.Waiting(),
+		inflight: map[string]int{}, changes: rate{most: maxPresence, per: time.Minute},
+	}
 	r.live = append(r.live, l)
 	r.redial.succeeded()
 	n.touch(p.Pin)
@@ -219,6 +224,9 @@ func (n *Node) oneStream(r *remote) {
 	loser.conn.Abort(xmlstream.Error{Condition: xmlstream.Conflict})
 }
 
+// maxPresence is how many presence changes a peer gets through a minute (L-13).
+const maxPresence = 10
+
 // reconnectAge tells a reconnect from two dials at once (spec 5.6).
 const reconnectAge = 10 * time.Second
 
@@ -253,6 +261,23 @@ func (n *Node) closed(c *stream.Conn, err error) {
 		return
 	}
 	n.lost(r)
+	n.forgetStranger(r)
+}
+
+// forgetStranger drops the record of a key that is neither connected nor kept
+// by the user: strangers must not fill the memory.
+func (n *Node) forgetStranger(r *remote) {
+	if _, kept := n.trust.Get(r.pin); kept || len(r.live) > 0 || r.request != nil {
+		return
+	}
+	delete(n.remotes, r.pin)
+	for key, c := range n.claims {
+		if c.Pin == r.pin {
+			c.Pin = identity.Pin{} // a claim like any other again
+			n.own(key)
+		}
+	}
+	n.touch(r.pin)
 }
 
 // Stanza implements stream.Handler. What the engine answers is sent from
@@ -298,20 +323,19 @@ func (n *Node) find(c *stream.Conn) *live {
 }
 
 // presenceOf follows directed presence (K11). From a listener it also says
-// that its user has accepted us (spec 5.5).
+// that its user has accepted us, from a dialler that it would like to be
+// accepted (spec 5.5).
 func (n *Node) presenceOf(l *live, p stanza.Presence) {
-	if !l.accepted {
-		if p.Type == "" {
-			n.asks(l)
-		}
-		return
-	}
-	if p.Type != "" {
+	if p.Type != "" || !l.changes.take(time.Now()) {
 		return
 	}
 	l.present, l.show, l.status = true, p.Show, p.Status
 	n.touch(l.remote.pin)
-	n.pump(l)
+	if l.accepted {
+		n.pump(l)
+	} else if !l.conn.Peer().Dialled {
+		n.asks(l)
+	}
 }
 
 // sendSoon hands a stanza to a stream without making the engine wait.
@@ -328,6 +352,7 @@ func (n *Node) sweep() {
 			}
 		}
 	}
+	maps.DeleteFunc(n.refused, func(_ string, at time.Time) bool { return time.Since(at) > refusedPause })
 	n.after(time.Minute, n.sweep)
 }
 

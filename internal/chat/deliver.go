@@ -455,12 +455,15 @@ func (n *Node) cannotEncrypt(r stream.Refusal) {
 	no := false
 	c.Encrypts, c.Note = &no, noteCannotEncrypt
 	n.touchClaim(key)
-	if time.Since(n.refused[key]) < time.Hour {
+	if time.Since(n.refused[key]) < refusedPause {
 		return
 	}
 	n.refused[key] = time.Now()
-	name := safetext.Name(c.Instance).String()
-	n.setHealth("cannot-encrypt "+key, name+" tried to write; its client cannot encrypt", "")
+	n.note("cannot-encrypt", safetext.Line(c.Instance).String()+" tried to write; its client cannot encrypt",
+		"nothing of it was read, and nothing is sent in clear: ask them to use llchat")
 }
+
+// refusedPause is the time between two such notices about one name.
+const refusedPause = time.Hour
 
 const noteCannotEncrypt = "its client cannot encrypt"

@@ -150,6 +150,7 @@ func (n *Node) requestGone(r *remote) {
 	r.request = nil
 	n.touch(r.pin)
 	n.emit(gone)
+	n.forgetStranger(r)
 }
 
 // conflict notes that an unknown key claims a contact's name: listed under
