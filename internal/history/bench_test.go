@@ -174,3 +174,21 @@ func resident(b *testing.B) int64 {
 	}
 	return pages * int64(os.Getpagesize())
 }
+
+// BenchmarkResidentAfterUse prints what the store keeps in memory once both
+// connections have worked.
+func BenchmarkResidentAfterUse(b *testing.B) {
+	s := open(b, dbPath(b))
+	debug.FreeOSMemory()
+	rss := resident(b)
+	fill(b, s, max(b.N, 20_000))
+	for n := range 10 {
+		if _, err := s.Page(pin(n), 0, maxPage); err != nil {
+			b.Fatal(err)
+		}
+	}
+	debug.FreeOSMemory()
+	b.ReportMetric(float64(resident(b)-rss)/1024, "rss-KiB")
+	b.ReportMetric(float64(heap())/1024, "heap-KiB")
+	b.ReportMetric(float64(resident(b))/1024, "process-rss-KiB")
+}
