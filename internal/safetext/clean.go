@@ -48,8 +48,11 @@ func clean(s string, ru rules) string {
 	s = ru.form.String(strings.ToValidUTF8(s, string(replacement)))
 	f := filter{rules: ru, out: make([]byte, 0, len(s))}
 	for i, r := range s {
-		size := utf8.RuneLen(r)
-		next, _ := utf8.DecodeRuneInString(s[i+size:])
+		if 0x20 <= r && r < 0x7f {
+			f.ascii(byte(r))
+			continue
+		}
+		next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
 		f.rune(r, next)
 	}
 	if string(f.out) == s { // compared without a copy
@@ -70,6 +73,13 @@ type filter struct {
 	parts int  // parts of the emoji sequence that prev is in; 0: in none
 	jamo  int  // kind of the last rune read, if a conjoining Hangul letter
 	gap   bool // something was just removed and Mark written
+}
+
+// ascii does for a printable octet what rune would do.
+func (f *filter) ascii(c byte) {
+	f.out = append(f.out, c)
+	f.prev, f.base = rune(c), rune(c)
+	f.marks, f.parts, f.jamo, f.gap = 0, 0, 0, false
 }
 
 // rune takes r, which next follows in the input.

@@ -66,8 +66,11 @@ const maxEmoji = 4 * maxParts
 
 // capClusters shortens the clusters of s that hold too many code points.
 func capClusters(s string, mark string) string {
-	var out []byte // nil while nothing had to go
-	done := 0
+	if !foreignRun(s) {
+		return s
+	}
+	var out []byte
+	done := 0 // up to where out has s; 0 while nothing had to go
 	for g := graphemes.FromString(s); g.Next(); {
 		v := g.Value()
 		if len(v) <= maxCluster {
@@ -94,4 +97,18 @@ func capClusters(s string, mark string) string {
 		return s
 	}
 	return string(append(out, s[done:]...))
+}
+
+// foreignRun reports whether s has maxCluster octets or more in a row that
+// are not ASCII. Without, no cluster is too long: ASCII only begins one.
+func foreignRun(s string) bool {
+	run := 0
+	for i := range len(s) {
+		if s[i] < utf8.RuneSelf {
+			run = 0
+		} else if run++; run >= maxCluster {
+			return true
+		}
+	}
+	return false
 }
