@@ -78,7 +78,7 @@ func (m *model) cardKey(k tea.KeyPressMsg) tea.Cmd {
 
 // cardKeys is what the footer says about the card.
 func (m *model) cardKeys() []hint {
-	keys := []hint{{ink.Const("b"), ink.Const("block this key")}, {ink.Const("Esc"), ink.Const("later")}}
+	keys := []hint{{ink.Const("b"), ink.Const("block")}, {ink.Const("Esc"), ink.Const("later")}}
 	if m.cardOf() == requestCard {
 		return append([]hint{{ink.Const("a"), ink.Const("accept")}}, keys...)
 	}
@@ -96,9 +96,13 @@ type cardKey struct {
 	card   card
 	on     bool
 	w      int
+	short  bool
 	theme  int
 	method ink.Method
 }
+
+// shortCard is the height of the list below which cards have no blank rows.
+const shortCard = 20
 
 func (c *cardCache) clear() { *c = cardCache{} }
 
@@ -108,11 +112,13 @@ func (m *model) card(c *conv, w int) []ink.Line {
 	if kind == noCard || c.key != m.open {
 		return nil
 	}
-	key := cardKey{m.open, kind, m.onCard, w, m.theme.ID, m.method}
+	_, h := m.listSize()
+	key := cardKey{m.open, kind, m.onCard, w, h < shortCard, m.theme.ID, m.method}
 	if m.cards.key == key && m.cards.rows != nil {
 		return m.cards.rows
 	}
 	b := m.newBox(w, m.onCard, kind == conflictCard)
+	b.short = key.short
 	if kind == requestCard {
 		m.fillRequest(b, m.openEntry())
 	} else {
@@ -162,7 +168,8 @@ func (m *model) fillConflict(b *box, e *entry) {
 	if of := m.book.get(e.peer.Of.String()); of != nil {
 		name = of.name
 	}
-	b.row(ink.L(ink.Fg, "A device calls itself "), ink.T(ink.Fg|ink.Bold, name), ink.L(ink.Fg, " but has another key. Either"))
+	b.row(ink.L(ink.Fg, "This calls itself "), ink.T(ink.Fg|ink.Bold, name), ink.L(ink.Fg, " but has another key."))
+	b.text(ink.L(ink.Fg, "Nothing is sent to it, and what it writes is thrown away. Either"), 3)
 	b.blank()
 	b.text(ink.L(ink.Fg, "1  the person you know reinstalled or has a new device, or"), 2)
 	b.text(ink.L(ink.Fg, "2  somebody on this network pretends to be that person."), 2)
@@ -170,7 +177,7 @@ func (m *model) fillConflict(b *box, e *entry) {
 	b.fingerprint(ink.L(ink.OK, "accepted  "), e.peer.Of)
 	b.fingerprint(ink.L(ink.Err, "this one  "), e.peer.Fingerprint)
 	b.blank()
-	b.text(ink.L(ink.Fg, "Nothing is sent to it, and what it writes is thrown away. Ask the person in another way."), 3)
+	b.text(ink.L(ink.Mut, "Ask the person in another way: a call, or a walk over."), 2)
 	b.blank()
 }
 
@@ -184,7 +191,7 @@ type box struct {
 	bare  bool
 	on    bool
 	alarm bool
-	head  []ink.Seg
+	short bool
 	rows  []ink.Line
 }
 
@@ -219,14 +226,15 @@ func (b *box) border() ink.Style {
 func (b *box) title(segs ...ink.Seg) {
 	f := b.f
 	if b.bare {
-		b.blank()
 		f.Row()
 		f.To(b.left, ink.Fg)
 		f.Put(segs...)
 		b.keep()
 		return
 	}
-	b.rows = append(b.rows, b.blankLine())
+	if !b.short {
+		b.rows = append(b.rows, b.blankLine())
+	}
 	f.Row()
 	f.To(b.left, ink.Fg)
 	f.Sign(ink.CornerTL, b.border())
@@ -250,7 +258,11 @@ func (b *box) blankLine() ink.Line {
 	return b.f.Keep(b.w, ink.Fg)
 }
 
-func (b *box) blank() { b.row() }
+func (b *box) blank() {
+	if !b.short {
+		b.row()
+	}
+}
 
 // row draws one row inside the box.
 func (b *box) row(segs ...ink.Seg) {
@@ -294,20 +306,25 @@ func (b *box) quote(seg ink.Seg, most int) {
 	}
 }
 
-// fingerprint draws a whole one: 8 groups of 8 digits, two rows of four where
-// they fit.
+// fingerprint draws a whole one, 8 groups of 8 digits, four in a row; in a
+// narrow box below its label.
 func (b *box) fingerprint(label ink.Seg, pin identity.Pin) {
+	const perRow, indent = 4, 10
 	groups := pin.Groups()
-	per := len(groups)
-	for per > 1 && 10+9*per > b.inner {
-		per /= 2
+	narrow := b.inner < indent+9*perRow
+	if narrow {
+		b.row(label)
 	}
-	for i := 0; i < len(groups); i += per {
-		segs := []ink.Seg{label}
-		if i > 0 {
-			segs[0] = ink.L(ink.Mut, "          ")
+	for i := 0; i < len(groups); i += perRow {
+		var segs []ink.Seg
+		switch {
+		case narrow:
+		case i == 0:
+			segs = append(segs, label)
+		default:
+			segs = append(segs, ink.L(ink.Mut, "          "))
 		}
-		for _, g := range groups[i : i+per] {
+		for _, g := range groups[i : i+perRow] {
 			segs = append(segs, ink.T(ink.Fg, safetext.Line(g)), ink.L(ink.Fg, " "))
 		}
 		b.row(segs...)
@@ -337,6 +354,8 @@ func (b *box) close(keys []hint) []ink.Line {
 		f.Sign(ink.CornerBR, b.border())
 		b.keep()
 	}
-	b.rows = append(b.rows, b.blankLine())
+	if !b.short {
+		b.rows = append(b.rows, b.blankLine())
+	}
 	return b.rows
 }

@@ -117,6 +117,7 @@ func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
 			ground = ink.OnBar
 		case i < len(found):
 			m.drawFound(f, found[i], i == m.finder.at)
+			ground = onSel(i == m.finder.at)
 		case i == 0:
 			f.Put(ink.L(ink.Mut, "   nobody by that name"))
 		}
@@ -134,14 +135,11 @@ var hintsFinder = []hint{
 // word of trust, for there people of one name must be told apart.
 func (m *model) drawFound(f *ink.Frame, e *entry, chosen bool) {
 	if m.w < mediumColumns {
-		m.drawEntry(f, e, m.w, chosen)
+		m.drawEntry(f, e, m.w, chosen, m.aside(e, onSel(chosen))...)
 		return
 	}
-	m.drawEntry(f, e, rosterWidth+8, chosen)
-	var ground ink.Style
-	if chosen {
-		ground = ink.OnSel
-	}
+	ground := onSel(chosen)
+	m.drawEntry(f, e, rosterWidth+8, chosen, m.whereabouts(e, ground)...)
 	s := standingOf(&e.peer)
 	f.Limit(m.w)
 	f.Put(ink.L(ink.Fg|ground, "  "))
@@ -153,5 +151,4 @@ func (m *model) drawFound(f *ink.Frame, e *entry, chosen bool) {
 	if !e.peer.Message.IsEmpty() {
 		f.Put(ink.L(ink.Mut|ground, "  "), ink.T(ink.Fg|ground, e.peer.Message))
 	}
-	f.To(m.w, ink.Fg|ground)
 }

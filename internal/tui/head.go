@@ -87,9 +87,13 @@ func (m *model) drawHead(f *ink.Frame, t *talk, row int) {
 		m.drawSecondHead(f, t)
 		return
 	}
-	if t.l.cw >= mediumColumns && ground == 0 {
-		t.rail()
-		f.Put(ink.L(ink.Fg, " "))
+	if t.l.cw >= mediumColumns {
+		if ground == 0 {
+			t.rail()
+		} else {
+			f.Put(ink.L(ink.Fg|ground, " "))
+		}
+		f.Put(ink.L(ink.Fg|ground, " "))
 	}
 	word := t.s.short
 	if t.l.cw >= mediumColumns+20 {
@@ -108,7 +112,7 @@ func (m *model) drawHead(f *ink.Frame, t *talk, row int) {
 		f.PutCut(ink.T(ink.Mut|ground, t.e.peer.Instance), max(0, min(24, f.Room()-30)))
 	}
 	m.drawHeadRight(f, t, ground)
-	f.To(f.Col()+f.Room(), ink.Fg|ground)
+	t.ground = ground
 }
 
 // drawHeadRight says what waits elsewhere, or how the peer is.
@@ -171,13 +175,19 @@ func (m *model) drawHomeHead(f *ink.Frame, t *talk, row int, ground ink.Style) {
 		f.Limit(t.l.w)
 	} else {
 		f.Put(ink.L(ink.Mut, " no server, no account: everything goes straight to the other device, encrypted"))
+		ground = 0
 	}
-	f.To(f.Col()+f.Room(), ink.Fg|ground)
+	t.ground = ground
 }
 
 func (m *model) drawSecondHead(f *ink.Frame, t *talk) {
 	p := &t.e.peer
-	f.Put(ink.L(ink.Fg, "   "))
+	if t.l.cw >= mediumColumns && !t.s.alarm {
+		t.rail()
+	} else {
+		f.Put(ink.L(ink.Fg, " "))
+	}
+	f.Put(ink.L(ink.Fg, " "))
 	sep := ink.L(ink.Mut, " · ")
 	if !p.Instance.IsEmpty() {
 		f.Put(ink.T(ink.Mut, p.Instance))

@@ -17,6 +17,7 @@ type helpLine struct {
 	word  ink.Own
 	args  ink.Own
 	text  ink.Own
+	below bool // narrow windows: the text stands in a row of its own
 }
 
 // helpLines is the whole help. Keys and commands come from their own tables.
@@ -26,9 +27,9 @@ func helpLines() []helpLine {
 		{mark: true, sign: ink.MarkVerified, style: ink.OK, word: ink.Const("verified"), text: ink.Const("you compared keys with this person")},
 		{mark: true, sign: ink.MarkPinned, style: ink.Fg, word: ink.Const("pinned"), text: ink.Const("same key since you accepted it; not verified")},
 		{mark: true, sign: ink.MarkNew, style: ink.New, word: ink.Const("new key"), text: ink.Const("never accepted; could be anybody")},
-		{mark: true, sign: ink.MarkConflict, style: ink.Fg | ink.OnBad, word: ink.Const("KEY!"), text: ink.Const("another key claims a contact's name: nothing is sent to it")},
+		{mark: true, sign: ink.MarkConflict, style: ink.Fg | ink.OnBad, word: ink.Const("KEY!"), text: ink.Const("another key claims a contact's name: locked")},
 		{mark: true, sign: ink.MarkBlocked, style: ink.Mut, word: ink.Const("blocked"), text: ink.Const("you hear nothing of it")},
-		{mark: true, sign: ink.MarkPlain, style: ink.Err, word: ink.Const("cannot encrypt"), text: ink.Const("another program without encryption: no text goes to it")},
+		{mark: true, sign: ink.MarkPlain, style: ink.Err, word: ink.Const("cannot encrypt"), text: ink.Const("another program without encryption: locked")},
 		{title: ink.Const("MESSAGES")},
 		{style: ink.New, word: ink.Const("waiting"), text: ink.Const("kept on disk, goes out when the person is here")},
 		{style: ink.New, word: ink.Const("waiting for acceptance"), text: ink.Const("arrived, but the person has not accepted you yet")},
@@ -72,6 +73,17 @@ func filtered(filter string) []helpLine {
 	return out
 }
 
+func inTwoRows(lines []helpLine) []helpLine {
+	var out []helpLine
+	for _, l := range lines {
+		out = append(out, l)
+		if l.title.IsEmpty() {
+			out = append(out, helpLine{text: l.text, below: true})
+		}
+	}
+	return out
+}
+
 func (m *model) startHelp(filter string) tea.Cmd {
 	m.screen = helping
 	m.help.open(filter)
@@ -93,6 +105,9 @@ func (m *model) helpKey(k tea.KeyPressMsg) tea.Cmd {
 
 func (m *model) drawHelp(f *ink.Frame) *tea.Cursor {
 	lines := filtered(m.help.input.String())
+	if m.w < mediumColumns {
+		lines = inTwoRows(lines)
+	}
 	body := max(1, m.h-2)
 	m.help.at = max(0, min(m.help.at, len(lines)-body))
 	label := ink.L(ink.Acc|ink.Bold|ink.OnBar, " Help › ")
@@ -129,19 +144,21 @@ func (m *model) drawHelpLine(f *ink.Frame, l *helpLine) {
 		f.Put(ink.L(ink.Mut, " "), ink.O(ink.Mut|ink.Bold, l.title))
 		return
 	}
-	column := 26
-	if m.w < mediumColumns {
-		column = 16
+	if l.below {
+		f.Put(ink.L(ink.Fg, "     "), ink.O(ink.Fg, l.text))
+		return
 	}
 	f.Put(ink.L(ink.Fg, "   "))
 	if l.mark {
 		f.Put(m.mark(l.sign, l.style), ink.L(ink.Fg, " "))
 	}
 	f.Put(ink.O(l.style, l.word))
-	if !l.args.IsEmpty() && m.w >= mediumColumns {
+	if !l.args.IsEmpty() {
 		f.Put(ink.L(ink.Fg, " "), ink.O(ink.Mut, l.args))
 	}
-	f.Put(ink.L(ink.Fg, "  "))
-	f.To(column, ink.Fg)
-	f.Put(ink.O(ink.Fg, l.text))
+	if m.w >= mediumColumns {
+		f.Put(ink.L(ink.Fg, "  "))
+		f.To(26, ink.Fg)
+		f.Put(ink.O(ink.Fg, l.text))
+	}
 }

@@ -52,14 +52,35 @@ func (m *model) homeRows(w, h int) []ink.Line {
 	return s.rows[:min(len(s.rows), h)]
 }
 
-// onePane lists the people where no roster stands beside.
+// onePane lists the people where no roster stands beside: in sections when
+// they fit, else just the people.
 func (m *model) onePane(s *sheet, h int) {
-	for _, r := range m.rosterRows(h - 1) {
-		if r.blank && h <= 12 {
-			continue
+	people := m.book.shown()
+	titles := 0
+	for sec := asking; sec < hidden; sec++ {
+		if m.book.count[sec] > 0 {
+			titles += 2
 		}
+	}
+	h -= len(s.rows)
+	var rows []rosterRow
+	if len(people)+titles <= h {
+		rows = m.rosterRows(h)
+	} else {
+		shown := people
+		if len(people) > h {
+			shown = people[:max(0, h-1)]
+		}
+		for _, e := range shown {
+			rows = append(rows, rosterRow{e: e})
+		}
+		if more := len(people) - len(shown); more > 0 {
+			rows = append(rows, rosterRow{more: more})
+		}
+	}
+	for i := range rows {
 		s.f.Row()
-		m.drawPerson(s.f, &r, s.w)
+		m.drawPerson(s.f, &rows[i], s.w)
 		s.rows = append(s.rows, s.f.Keep(s.w, ink.Fg))
 	}
 }
@@ -73,7 +94,11 @@ func (m *model) somebody(s *sheet) {
 	s.row(ink.L(ink.Acc, "   F1       "), ink.L(ink.Fg, "marks, keys, commands"))
 	s.row()
 	if n := m.book.count[asking]; n > 0 {
-		s.row(ink.L(ink.New|ink.Bold, "   "), ink.N(ink.New|ink.Bold, n), ink.L(ink.New|ink.Bold, " want to write to you: "), ink.L(ink.Acc, "Alt+A"))
+		who := ink.L(ink.New|ink.Bold, " people ask")
+		if n == 1 {
+			who = ink.L(ink.New|ink.Bold, " person asks")
+		}
+		s.row(ink.L(ink.New, "   "), ink.N(ink.New|ink.Bold, n), who, ink.L(ink.New|ink.Bold, " to write to you: "), ink.L(ink.Acc, "Alt+A"))
 		s.row()
 	}
 	m.healthRows(s)

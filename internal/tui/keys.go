@@ -61,8 +61,8 @@ func (m *model) interrupt() tea.Cmd {
 		c.draft.Clear()
 		m.menu.close()
 		m.leaving = m.now()
-		return tea.Batch(m.keepDraft(c), m.say(ink.L(ink.Fg, "draft cleared · "), ink.L(ink.Acc, "Ctrl+Y"),
-			ink.L(ink.Fg, " brings it back · "), ink.L(ink.Acc, "Ctrl+C"), ink.L(ink.Fg, " quits")))
+		return tea.Batch(m.keepDraft(c), m.say(ink.L(ink.Fg, "cleared · "), ink.L(ink.Acc, "Ctrl+Y"),
+			ink.L(ink.Fg, " undoes · "), ink.L(ink.Acc, "Ctrl+C"), ink.L(ink.Fg, " quits")))
 	}
 	if m.screen == welcoming || m.now().Sub(m.leaving) < quitWait {
 		return m.leave()

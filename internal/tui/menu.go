@@ -106,7 +106,6 @@ func (m *model) drawMenu(f *ink.Frame, i int) {
 		f.Put(ink.L(ink.Fg|ground, " "), ink.T(ink.Fg|ink.Bold|ground, it.who.name), ink.L(ink.Mut|ground, "  "),
 			ink.O(ink.Mut|ground, s.short), ink.L(ink.Mut|ground, "  "), ink.T(ink.Mut|ground, it.who.label))
 	}
-	f.To(f.Col()+f.Room(), ink.Fg|ground)
 }
 
 // onGround puts a style on a ground, unless it brings its own.

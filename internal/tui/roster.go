@@ -114,15 +114,12 @@ func (m *model) drawPerson(f *ink.Frame, r *rosterRow, w int) {
 		f.Put(ink.L(ink.Mut, " "), ink.O(ink.Mut|ink.Bold, r.title))
 		return
 	}
-	m.drawEntry(f, r.e, w, r.e.peer.Key == m.open)
+	m.drawEntry(f, r.e, w, r.e.peer.Key == m.open, m.aside(r.e, onSel(r.e.peer.Key == m.open))...)
 }
 
 // drawEntry is one person: mark, name, and at the right what matters most.
-func (m *model) drawEntry(f *ink.Frame, e *entry, w int, chosen bool) {
-	var ground ink.Style
-	if chosen {
-		ground = ink.OnSel
-	}
+func (m *model) drawEntry(f *ink.Frame, e *entry, w int, chosen bool, right ...ink.Seg) {
+	ground := onSel(chosen)
 	end := f.Col() + w
 	s := standingOf(&e.peer)
 	f.Put(ink.L(ink.Fg|ground, " "))
@@ -130,7 +127,6 @@ func (m *model) drawEntry(f *ink.Frame, e *entry, w int, chosen bool) {
 		f.Put(ink.L(ink.Fg|ground, "  "))
 	}
 	f.Put(m.mark(s.mark, onGround(s.style, ground)), ink.L(ink.Fg|ground, " "))
-	right := m.aside(e, ground)
 	name := ink.Fg
 	switch c := m.convs[e.peer.Key]; {
 	case chosen || c != nil && c.unread > 0:
@@ -146,29 +142,48 @@ func (m *model) drawEntry(f *ink.Frame, e *entry, w int, chosen bool) {
 	f.To(end, ink.Fg|ground)
 }
 
+func onSel(chosen bool) ink.Style {
+	if chosen {
+		return ink.OnSel
+	}
+	return 0
+}
+
 // aside is the right end of a person's row.
 func (m *model) aside(e *entry, ground ink.Style) []ink.Seg {
 	p := &e.peer
 	c := m.convs[p.Key]
+	if here := m.whereabouts(e, ground); c != nil && c.unread > 0 || p.Contact() {
+		return here
+	}
 	switch {
-	case c != nil && c.unread > 0:
-		return []ink.Seg{ink.N(ink.Acc|ink.Bold|ground, c.unread)}
 	case p.Trust == chat.Conflict:
 		return []ink.Seg{ink.L(ink.Fg|ink.OnBad|ink.Bold, "KEY!")}
 	case e.section == asking:
 		return []ink.Seg{ink.L(ink.New|ground, "asks")}
-	case p.Encrypts != nil && !*p.Encrypts && !p.Contact():
+	case p.Encrypts != nil && !*p.Encrypts:
 		return []ink.Seg{ink.L(ink.Mut|ground, "cannot encrypt")}
+	case p.Trust == chat.Unknown:
+		return []ink.Seg{ink.L(ink.New|ground, "new key")}
+	case p.Trust == "":
+		return []ink.Seg{ink.L(ink.Mut|ground, "unproven")}
+	}
+	return nil
+}
+
+// whereabouts is what matters of somebody beside trust: unread messages, and
+// whether anybody sits there.
+func (m *model) whereabouts(e *entry, ground ink.Style) []ink.Seg {
+	p := &e.peer
+	switch c := m.convs[p.Key]; {
+	case c != nil && c.unread > 0:
+		return []ink.Seg{ink.N(ink.Acc|ink.Bold|ground, c.unread)}
 	case p.Waiting:
 		return []ink.Seg{ink.L(ink.New|ground, "waiting")}
 	case p.Presence == chat.Away || p.Presence == chat.DND:
 		return []ink.Seg{ink.O(ink.Mut|ground, presenceWord(p.Presence))}
 	case e.section == quiet && !p.LastSeen.IsZero():
 		return []ink.Seg{ink.Ago(ink.Mut|ground, m.now().Sub(p.LastSeen))}
-	case p.Trust == chat.Unknown:
-		return []ink.Seg{ink.L(ink.New|ground, "new key")}
-	case p.Trust == "":
-		return []ink.Seg{ink.L(ink.Mut|ground, "unproven")}
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ func (m *model) setTheme() {
 	default:
 		m.theme = ink.Dark()
 	}
+	if m.term.profile == colorprofile.ANSI256 {
+		m.theme.In256()
+	}
 	if m.term.ascii {
 		m.theme.InAscii()
 	}

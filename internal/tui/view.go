@@ -94,6 +94,7 @@ type talk struct {
 	c      *conv
 	e      *entry
 	s      standing
+	ground ink.Style // that the row being drawn ends in
 	rows   []ink.Line
 	roster []rosterRow
 	comp   composed
@@ -143,6 +144,7 @@ func (t *talk) row(y int) {
 		f.End(ink.Fg)
 		return
 	}
+	t.ground = 0
 	if l.roster > 0 {
 		t.rosterPart(y)
 	}
@@ -161,7 +163,7 @@ func (t *talk) row(y int) {
 	default:
 		t.composer(y - l.composeY)
 	}
-	f.End(ink.Fg)
+	f.End(ink.Fg | t.ground)
 }
 
 // cross ends the roster's line in a tee at a horizontal line.
@@ -188,6 +190,10 @@ func (t *talk) stream(y int) {
 	f, l := t.f, t.l
 	if over := y - (l.streamH - t.menu); over >= 0 {
 		t.m.drawMenu(f, over)
+		t.ground = onSel(over == t.m.menu.at)
+		if t.ground == 0 {
+			t.ground = ink.OnBar
+		}
 		return
 	}
 	t.rail()

@@ -111,39 +111,15 @@ func (m *model) endWelcome() tea.Cmd {
 // drawWelcome draws the screen; below twenty rows only what must be answered.
 func (m *model) drawWelcome(f *ink.Frame) *tea.Cursor {
 	left := max(1, min(6, (m.w-72)/2+4))
-	s := m.sheet(m.w)
 	pad := func(seg ink.Seg) []ink.Seg {
-		segs := []ink.Seg{ink.L(ink.Fg, "      ")}
-		segs[0] = m.theme.Cut(m.method, segs[0], left)
-		if left < 6 {
-			segs = segs[:0]
-			for range left {
-				segs = append(segs, ink.L(ink.Fg, " "))
-			}
+		var segs []ink.Seg
+		for range left {
+			segs = append(segs, ink.L(ink.Fg, " "))
 		}
 		return append(segs, seg)
 	}
-	roomy := m.h >= roomyRows
-	if roomy {
-		s.row()
-	}
-	s.row(append(pad(ink.L(ink.Acc|ink.Bold, "llchat")), ink.L(ink.Mut, "  talk to people on this network: no server, no account"))...)
-	if roomy {
-		s.rule(left)
-		s.row()
-	}
-	nickRow := len(s.rows)
-	s.row(m.nickRow(pad)...)
-	if roomy {
-		s.row()
-	}
-	s.row(append(pad(ink.L(m.fieldStyle(1), "2  Who may write first?")), ink.L(ink.Mut, ""))...)
-	for i, r := range reaches {
-		s.row(m.reachRow(pad, i, r.word, r.means)...)
-	}
-	if roomy {
-		m.welcomeFacts(s, pad, left)
-	}
+	s := m.sheet(m.w)
+	nickRow := m.welcomeRows(s, pad, left)
 	for y := range m.h {
 		f.Row()
 		switch {
@@ -155,7 +131,7 @@ func (m *model) drawWelcome(f *ink.Frame) *tea.Cursor {
 		case y == m.h-2 && m.note.on:
 			f.Put(pad(ink.L(ink.Fg, ""))...)
 			f.Put(m.note.segs...)
-		case y < len(s.rows) && y < m.h-2:
+		case y < len(s.rows) && y < m.h-1:
 			f.Line(s.rows[y])
 		}
 		f.End(ink.Fg)
@@ -166,6 +142,32 @@ func (m *model) drawWelcome(f *ink.Frame) *tea.Cursor {
 	_, off := m.welcome.nick.Cursor()
 	x := left + nickColumn + ink.Width(m.method, ink.Typed(0, m.welcome.nick.Line(0)[:off]))
 	return tea.NewCursor(min(x, m.w-1), nickRow)
+}
+
+// welcomeRows writes the rows and returns where the name stands.
+func (m *model) welcomeRows(s *sheet, pad func(ink.Seg) []ink.Seg, left int) (nickRow int) {
+	roomy := m.h >= roomyRows
+	if roomy {
+		s.row()
+	}
+	s.row(append(pad(ink.L(ink.Acc|ink.Bold, "llchat")), ink.L(ink.Mut, "  talk to people on this network"))...)
+	if roomy {
+		s.rule(left)
+		s.row()
+	}
+	nickRow = len(s.rows)
+	s.row(m.nickRow(pad)...)
+	if roomy {
+		s.row()
+	}
+	s.row(pad(ink.L(m.fieldStyle(1), "2  Who may write first?"))...)
+	for i, r := range reaches {
+		s.row(m.reachRow(pad, i, r.word, r.means)...)
+	}
+	if roomy {
+		m.welcomeFacts(s, pad, left)
+	}
+	return nickRow
 }
 
 // nickColumn is where the name starts behind its label.
@@ -188,8 +190,11 @@ func (m *model) nickRow(pad func(ink.Seg) []ink.Seg) []ink.Seg {
 	if m.welcome.field == 0 {
 		style |= ink.OnSel
 	}
-	return append(pad(ink.L(m.fieldStyle(0), "1  Your name    ")), ink.Typed(style, m.welcome.nick.Line(0)),
-		ink.L(style, " "), ink.L(ink.Mut, "   others on this network see it"))
+	segs := append(pad(ink.L(m.fieldStyle(0), "1  Your name    ")), ink.Typed(style, m.welcome.nick.Line(0)), ink.L(style, " "))
+	if m.w >= mediumColumns {
+		segs = append(segs, ink.L(ink.Mut, "   others on this network see it"))
+	}
+	return segs
 }
 
 func (m *model) reachRow(pad func(ink.Seg) []ink.Seg, i int, word, means ink.Own) []ink.Seg {
@@ -200,7 +205,12 @@ func (m *model) reachRow(pad func(ink.Seg) []ink.Seg, i int, word, means ink.Own
 			style |= ink.OnSel
 		}
 	}
-	return append(pad(dot), ink.O(style, word), ink.L(ink.Mut, " — "), ink.O(ink.Mut, means))
+	segs := append(pad(dot), ink.O(style, word))
+	more := []ink.Seg{ink.L(ink.Mut, " — "), ink.O(ink.Mut, means)}
+	if ink.Width(m.method, segs...)+ink.Width(m.method, more...) <= m.w {
+		segs = append(segs, more...)
+	}
+	return segs
 }
 
 // welcomeFacts tell what needs no answer: the key and the network.

@@ -38,12 +38,22 @@ func (f *Frame) Row() {
 // to its end.
 func (f *Frame) End(st Style) {
 	f.limit = f.width
+	if st&ground != 0 && f.col < f.width {
+		// The renderer clears what ends in spaces, and a terminal that does
+		// not clear in colour would cut the bar short.
+		f.To(f.width-1, st)
+		f.setStyle(st)
+		f.buf = append(f.buf, noBreakSpace...)
+		f.col++
+	}
 	f.To(f.width, st)
 	if !f.fresh {
 		f.buf = append(f.buf, reset...)
 		f.fresh = true
 	}
 }
+
+const noBreakSpace = "\u00a0"
 
 // Limit keeps what follows left of a column.
 func (f *Frame) Limit(col int) { f.limit = min(col, f.width) }

@@ -13,13 +13,14 @@ type Style uint16
 
 // Tokens for the letters. Hue makes more of them, one for each person.
 const (
-	Fg     Style = iota
-	Mut          // times and hints
-	Acc          // keys, links, focus
-	OK           // verified, nothing else
-	New          // new key, unread line, waiting
-	Err          // not sent, another key
-	Rule         // lines between panes; no text
+	Fg     Style        = iota
+	Mut                 // times and hints
+	Acc                 // keys, links, focus
+	OK                  // verified, nothing else
+	New                 // new key, unread line, waiting
+	Err                 // not sent, another key
+	Rule                // lines between panes; no text
+	alarm  = tokens - 1 // letters on the ground of an alarm
 	tokens = 16
 	hues   = 48
 )
@@ -51,6 +52,8 @@ type Theme struct {
 
 	colour [tokens + hues]rgb
 	bg     [4]rgb
+	index  [tokens + hues]uint8 // the same in the palette of 256
+	bgIdx  [4]uint8
 	mode   mode
 	paint  bool // the ground itself is drawn, not the terminal's own
 	made   [styles]string
@@ -62,13 +65,15 @@ type mode int
 
 const (
 	full    mode = iota // colours of our own
+	palette             // the nearest of the 216 and the greys that most terminals share
 	sixteen             // the terminal's 16 colours, no coloured ground
 	mono                // bold and reverse only
 )
 
 // Dark, Light and Contrast are the themes of ui/README.md 6.3.
 func Dark() *Theme {
-	t := &Theme{Name: "dark", ID: 1}
+	t := &Theme{Name: "dark", ID: 1, bgIdx: [4]uint8{233, 236, 238, 124}}
+	t.pick(map[Style]uint8{Fg: 253, Mut: 248, Acc: 117, OK: 120, New: 221, Err: 217, Rule: 240, alarm: 231})
 	t.set(rgbOf(0x16181d), 0.70, map[Style]uint32{
 		Fg: 0xd7dae0, Mut: 0x9aa1ad, Acc: 0x79b8ff, OK: 0x7ee787, New: 0xf2cc60, Err: 0xff9a8f, Rule: 0x4a515e,
 	}, 0x252a34, 0x2f3b52, 0xb3261e)
@@ -77,7 +82,8 @@ func Dark() *Theme {
 
 // Light is for light terminals.
 func Light() *Theme {
-	t := &Theme{Name: "light", ID: 2}
+	t := &Theme{Name: "light", ID: 2, bgIdx: [4]uint8{231, 254, 153, 124}}
+	t.pick(map[Style]uint8{Fg: 235, Mut: 239, Acc: 25, OK: 22, New: 58, Err: 88, Rule: 249, alarm: 231})
 	t.set(rgbOf(0xfbfaf7), 0.38, map[Style]uint32{
 		Fg: 0x24262b, Mut: 0x555b64, Acc: 0x0b57b0, OK: 0x0b6b2b, New: 0x7a4d00, Err: 0xa4161a, Rule: 0xb9b6ad,
 	}, 0xe9e7e0, 0xd6e4fb, 0xb3261e)
@@ -86,11 +92,12 @@ func Light() *Theme {
 
 // Contrast is black and white, yellow for keys; alarms are black on yellow.
 func Contrast() *Theme {
-	t := &Theme{Name: "contrast", ID: 3, paint: true}
+	t := &Theme{Name: "contrast", ID: 3, paint: true, bgIdx: [4]uint8{16, 234, 17, 226}}
+	t.pick(map[Style]uint8{Fg: 231, Mut: 231, Acc: 226, OK: 120, New: 222, Err: 224, Rule: 231, alarm: 16})
 	t.set(rgbOf(0x000000), 0.78, map[Style]uint32{
 		Fg: 0xffffff, Mut: 0xffffff, Acc: 0xffff00, OK: 0x00ff66, New: 0xffd75f, Err: 0xffb0a8, Rule: 0xffffff,
 	}, 0x1c1c1c, 0x00264d, 0xffff00)
-	t.colour[tokens-1] = rgb{} // letters on the alarm ground
+	t.colour[alarm] = rgb{} // letters on the alarm ground
 	return t
 }
 
@@ -99,6 +106,16 @@ func Sixteen() *Theme { return &Theme{Name: "16", ID: 4, mode: sixteen} }
 
 // Mono has no colour at all (NO_COLOR).
 func Mono() *Theme { return &Theme{Name: "mono", ID: 5, mode: mono} }
+
+// In256 is the theme for a terminal of 256 colours. Nearest colours would turn
+// the greys of the grounds into blues, so these are chosen by hand.
+func (t *Theme) In256() *Theme {
+	if t.mode == full {
+		t.mode = palette
+		t.ID += 16
+	}
+	return t
+}
 
 // InAscii is the theme with signs that every font has.
 func (t *Theme) InAscii() *Theme {
@@ -114,23 +131,62 @@ func (t *Theme) set(base rgb, lightness float64, letters map[Style]uint32, bar, 
 	for tok, c := range letters {
 		t.colour[tok] = rgbOf(c)
 	}
-	t.colour[tokens-1] = rgb{255, 255, 255}
+	t.colour[alarm] = rgb{255, 255, 255}
 	t.bg = [4]rgb{base, rgbOf(bar), rgbOf(sel), rgbOf(bad)}
 	for i := range hues {
 		r, g, b := colorful.HSLuv(360*(float64(i)+0.5)/hues, 1, lightness).RGB255()
 		t.colour[tokens+i] = rgb{r, g, b}
+		t.index[tokens+i] = cube(r, g, b)
 	}
+}
+
+func (t *Theme) pick(letters map[Style]uint8) {
+	for tok, i := range letters {
+		t.index[tok] = i
+	}
+}
+
+// levels are the steps of the colour cube that xterm brought.
+var levels = [6]uint8{0, 95, 135, 175, 215, 255}
+
+func cube(r, g, b uint8) uint8 {
+	step := func(v uint8) (best uint8) {
+		for i, l := range levels {
+			if math.Abs(float64(l)-float64(v)) < math.Abs(float64(levels[best])-float64(v)) {
+				best = uint8(i)
+			}
+		}
+		return best
+	}
+	return 16 + 36*step(r) + 6*step(g) + step(b)
+}
+
+// paletteRGB is what a colour above the first 16 looks like.
+func paletteRGB(i uint8) rgb {
+	if i >= 232 {
+		v := 8 + 10*(i-232)
+		return rgb{v, v, v}
+	}
+	i -= 16
+	return rgb{levels[i/36], levels[i/6%6], levels[i%6]}
 }
 
 func rgbOf(c uint32) rgb { return rgb{uint8(c >> 16), uint8(c >> 8), uint8(c)} }
 
-// letters and ground of a style in a full theme.
+// pair is what a style looks like: letters and ground.
 func (t *Theme) pair(st Style) (fg, bg rgb) {
-	bg = t.bg[st&ground>>6]
-	if st&ground == OnBad {
-		return t.colour[tokens-1], bg
+	fgTok, ground := t.places(st)
+	if t.mode == palette {
+		return paletteRGB(t.index[fgTok]), paletteRGB(t.bgIdx[ground])
 	}
-	return t.colour[st&token], bg
+	return t.colour[fgTok], t.bg[ground]
+}
+
+func (t *Theme) places(st Style) (fg Style, bg int) {
+	if bg = int(st & ground >> 6); st&ground == OnBad {
+		return alarm, bg
+	}
+	return st & token, bg
 }
 
 // prefix is the SGR sequence of a style. It starts with a reset, so that no
@@ -149,6 +205,12 @@ func (t *Theme) make(st Style) string {
 		s += ";1"
 	}
 	switch t.mode {
+	case palette:
+		fg, bg := t.places(st)
+		s += fmt.Sprintf(";38;5;%d", t.index[fg])
+		if bg != 0 || t.paint {
+			s += fmt.Sprintf(";48;5;%d", t.bgIdx[bg])
+		}
 	case full:
 		fg, bg := t.pair(st)
 		s += fmt.Sprintf(";38;2;%d;%d;%d", fg.r, fg.g, fg.b)
