@@ -62,13 +62,13 @@ func (s *names) isOurs(to string) bool {
 // checkHeader holds the peer's header against the rules of README 5.4 and
 // takes its name.
 func (s *names) checkHeader(h xmlstream.Header) *xmlstream.Error {
-	switch {
-	case !fitName(h.From):
+	if !fitName(h.From) {
 		return violation(xmlstream.ImproperAddressing, "from is no instance name")
-	case h.To != "" && !s.isOurs(h.To):
-		return violation(xmlstream.HostUnknown, "")
 	}
 	s.peer = h.From
+	if h.To != "" && !s.isOurs(h.To) {
+		return violation(xmlstream.HostUnknown, "")
+	}
 	return nil
 }
 

@@ -233,8 +233,10 @@ func TestC14_ErrorsInClear(t *testing.T) {
 	}
 }
 
-// stripText takes the human part out of a stream error.
+// stripText takes the padding and the human part out of a stream error.
 func stripText(s string) string {
+	s = strings.ReplaceAll(s, "  ", "")
+	s = strings.ReplaceAll(s, "> <", "><")
 	before, rest, ok := strings.Cut(s, "<text ")
 	if !ok {
 		return s
