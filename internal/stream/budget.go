@@ -18,6 +18,7 @@ type budget struct {
 	sources map[netip.Addr]*source
 	pending int // slots in use
 	reserve int // slots of the reserve in use
+	swept   time.Time
 }
 
 // source is one address, or the /64 around it, that has connected.
@@ -110,22 +111,27 @@ func (b *budget) sourceLocked(key netip.Addr, now time.Time) *source {
 	return s
 }
 
-// sweepLocked forgets sources that are as good as new; if there are none, one
-// that has no connection open, so that a crowd of made-up sources cannot keep
-// out everybody else for longer than it keeps up.
+// sweepLocked makes room: all sources that are as good as new go, at most once
+// a second, since that looks at every one. If there are none, any without a
+// connection goes, so that a crowd of made-up sources cannot keep out everybody
+// else for longer than it keeps up.
 func (b *budget) sweepLocked(now time.Time) {
-	var spare netip.Addr
-	for key, s := range b.sources {
-		switch {
-		case s.open > 0:
-		case now.After(s.barred) && s.tokens.full(now):
-			delete(b.sources, key)
-		default:
-			spare = key
+	if now.Sub(b.swept) >= time.Second {
+		b.swept = now
+		for key, s := range b.sources {
+			if s.open == 0 && !now.Before(s.barred) && s.tokens.full(now) {
+				delete(b.sources, key)
+			}
 		}
 	}
-	if len(b.sources) >= b.lim.Sources && spare.IsValid() {
-		delete(b.sources, spare)
+	if len(b.sources) < b.lim.Sources {
+		return
+	}
+	for key, s := range b.sources { // in random order
+		if s.open == 0 {
+			delete(b.sources, key)
+			return
+		}
 	}
 }
 
