@@ -420,11 +420,11 @@ func question(n wire.Name, t wire.Type) wire.Message {
 	return wire.Message{Questions: []wire.Question{{Name: n, Type: t, Class: wire.ClassIN}}}
 }
 
-// ready is a LAN with alice published and quiet since an hour... of RFC time:
-// nothing of hers was multicast within the last second.
+// ready is a LAN with alice published; nothing of hers was multicast within the
+// last second.
 func ready(t testing.TB) (*lan, *node) {
 	l := newLAN(t, 1)
-	a := l.add("alice", "pronto", 5298, "10.0.0.1/24", "fe80::1/64")
+	a := l.add("alice", "pronto", 5298, "10.0.0.1/16", "fe80::1/64")
 	a.publish("status=avail")
 	l.run(10 * time.Second)
 	l.forget()
