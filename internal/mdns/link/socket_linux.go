@@ -11,10 +11,16 @@ import (
 // the interface's own address all the same.
 const bindGroup = true
 
-// onlyJoined makes a socket take packets of the groups it joined itself, and
-// not of all that any program joined (ip(7), IP_MULTICAST_ALL). Older kernels
-// lack the IPv6 half; there the socket is bound to its interface.
-func onlyJoined(fd int, f family) error {
+// systemOptions makes a socket take packets of the groups it joined itself,
+// and not of all that any program joined (ip(7), IP_MULTICAST_ALL). Older
+// kernels lack the IPv6 half; there the socket is bound to its interface.
+//
+// SO_REUSEADDR is enough to share the port here, and SO_REUSEPORT would harm:
+// sockets with it that are bound to the same group form one set, and when just
+// one of them has joined on the link of a packet, the kernel hands the packet
+// to any of the set (measured with two links on 6.18: half of the packets
+// came to the socket of the wrong link only).
+func systemOptions(fd int, f family) error {
 	if f == ipv4Family {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
 	}

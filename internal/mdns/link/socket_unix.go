@@ -94,15 +94,12 @@ func options(fd int, f family) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return err
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
-		return err
-	}
 	if f == ipv6Family {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
 			return err
 		}
 	}
-	return onlyJoined(fd, f)
+	return systemOptions(fd, f)
 }
 
 // sockaddr makes the address to bind; ff02::fb needs the interface.
