@@ -3,6 +3,8 @@ package history
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -26,9 +28,9 @@ func explain(op, path string, err error) error {
 		problem, hint = "cannot be read with this key", hintKey
 	case errors.Is(err, sqlite3.CORRUPT):
 		problem, hint = "is damaged", hintAway
-	case errors.Is(err, sqlite3.FULL):
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC):
 		problem, hint = "no space left on the disk", hintFull
-	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.PERM):
+	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.PERM), errors.Is(err, fs.ErrPermission):
 		problem, hint = "cannot be written", "check the owner and the mode of the file and its folder"
 	case errors.Is(err, sqlite3.IOERR):
 		problem, hint = "the disk reports an error", "check the disk, then start again; nothing stored was given up"
