@@ -25,6 +25,39 @@ type Bus struct {
 	links     []*busLink
 	tap       func(Sent)
 	oversized int
+
+	late pending
+}
+
+// pending holds delayed packets. Those that are due at the same instant arrive
+// in the order in which they were sent, whichever timer fires first: runs in
+// virtual time repeat exactly.
+type pending struct {
+	mu   sync.Mutex // taken before Bus.mu; guards list, sorted by due
+	list []delivery
+}
+
+func (p *pending) add(d delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d.due = time.Now().Add(d.delay)
+	at := len(p.list)
+	for at > 0 && p.list[at-1].due.After(d.due) {
+		at--
+	}
+	p.list = slices.Insert(p.list, at, d)
+	time.AfterFunc(d.delay, p.fire)
+}
+
+// fire delivers all that is due.
+func (p *pending) fire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.list) > 0 && !p.list[0].due.After(time.Now()) {
+		d := p.list[0]
+		p.list = p.list[1:]
+		d.to.host.deliver(d.to, d.pkt)
+	}
 }
 
 // Sent is a packet as it was handed to the bus.
@@ -112,6 +145,7 @@ type delivery struct {
 	to    *busLink
 	pkt   Packet
 	delay time.Duration
+	due   time.Time
 }
 
 // transmit decides under the lock who gets the packet and delivers outside of
@@ -138,7 +172,7 @@ func (b *Bus) transmit(src, dst netip.AddrPort, data []byte) {
 			d.to.host.deliver(d.to, d.pkt)
 			continue
 		}
-		time.AfterFunc(d.delay, func() { d.to.host.deliver(d.to, d.pkt) })
+		b.late.add(d)
 	}
 }
 
@@ -154,7 +188,7 @@ func (b *Bus) copies(out []delivery, l *busLink, src netip.AddrPort, to netip.Ad
 			ok, delay = b.Filter(src.Addr(), to, data)
 		}
 		if ok {
-			out = append(out, delivery{l, Packet{Link: l.id, Src: l.zoned(src), Multicast: multicast, HopLimit: 255, Data: data}, delay})
+			out = append(out, delivery{to: l, pkt: Packet{Link: l.id, Src: l.zoned(src), Multicast: multicast, HopLimit: 255, Data: data}, delay: delay})
 		}
 	}
 	return out

@@ -375,6 +375,7 @@ func TestSource_Delivers(t *testing.T) {
 		}
 		p := Packet{Link: 2, Src: netip.MustParseAddrPort("192.0.2.9:5353"), Data: []byte("u")}
 		m.probes[0].in <- p // before there is a link
+		synctest.Wait()
 		m.set(eth(2, "192.0.2.1/24"), eth(3, "192.0.2.3/24"))
 		var wg sync.WaitGroup
 		for range 50 {
