@@ -4,8 +4,8 @@ import (
 	"crypto/rand"
 	"io"
 	"strings"
-	"unicode"
 
+	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -49,16 +49,18 @@ func UserPart(nick string) string {
 	return strings.TrimRight(cutRunes(b.String(), maxUser), "-")
 }
 
+// identifier is the IdentifierClass of RFC 8264 4.2: letters, digits and marks
+// that are not mere forms of another character, and printable ASCII.
+var identifier = precis.NewIdentifier()
+
 // inUserPart says whether r may stand in a generated user part: what RFC 7622
-// 3.3 and the IdentifierClass of RFC 8264 4.2 allow, so letters, digits and
-// marks that are not mere forms of another character, and printable ASCII
-// without the characters that RFC 7622 excludes.
+// 3.3 allows in a localpart, whatever its neighbours are.
 func inUserPart(r rune) bool {
-	if r < 0x80 {
-		return r > ' ' && r < 0x7F && !strings.ContainsRune("\"&'/:<>@", r)
+	if strings.ContainsRune("\"&'/:<>@", r) {
+		return false
 	}
-	return unicode.In(r, unicode.L, unicode.Nd, unicode.Mn, unicode.Mc) &&
-		norm.NFKC.IsNormalString(string(r))
+	_, err := identifier.String("a" + string(r))
+	return err == nil
 }
 
 // Word returns a word from the list in words.go, chosen with r (nil:
