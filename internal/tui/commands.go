@@ -164,6 +164,7 @@ func (m *model) message(rest string) tea.Cmd {
 	who, text := person(rest)
 	found := m.book.find(who)
 	if len(found) != 1 {
+		m.current().draft.Set("/msg " + rest) // what was written is not lost
 		cmd := m.startFinder(who)
 		if len(found) == 0 {
 			return tea.Batch(cmd, m.say(ink.L(ink.Err, "nobody here is called "), ink.T(ink.Fg, safetext.Name(who))))

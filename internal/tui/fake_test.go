@@ -279,6 +279,7 @@ func (f *fakeFeed) Close() error { return nil }
 // LLCHAT_TUIDEMO=1 with a binary of "go test -c".
 func TestMain(m *testing.M) {
 	if os.Getenv("LLCHAT_TUIDEMO") == "" {
+		time.Local = time.UTC
 		os.Exit(m.Run())
 	}
 	f := meeting()

@@ -112,8 +112,7 @@ func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
 			f.PutRight(ink.Fg|ink.OnBar, ink.N(ink.Fg|ink.OnBar, len(found)), ink.L(ink.Mut|ink.OnBar, " of "), ink.N(ink.Mut|ink.OnBar, len(m.book.order)))
 			ground = ink.OnBar
 		case y == m.h-1:
-			f.Put(ink.L(ink.Fg|ink.OnBar, " "))
-			m.putHints(f, hintsFinder)
+			m.drawListFooter(f, hintsFinder)
 			ground = ink.OnBar
 		case i < len(found):
 			m.drawFound(f, found[i], i == m.finder.at)
@@ -129,6 +128,19 @@ func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
 var hintsFinder = []hint{
 	{ink.Const("type"), ink.Const("to filter")}, {ink.Const("↑↓"), ink.Const("choose")},
 	{ink.Const("Enter"), ink.Const("open")}, {ink.Const("Esc"), ink.Const("back")},
+}
+
+// drawListFooter is the last row of a list: a word on the last action, else
+// its keys.
+func (m *model) drawListFooter(f *ink.Frame, hints []hint) {
+	f.Put(ink.L(ink.Fg|ink.OnBar, " "))
+	if !m.note.on {
+		m.putHints(f, hints)
+		return
+	}
+	for _, s := range m.note.segs {
+		f.Put(s.On(ink.OnBar))
+	}
 }
 
 // drawFound is a person in the list: in wide windows with the address and the

@@ -122,8 +122,7 @@ func (m *model) drawHelp(f *ink.Frame) *tea.Cursor {
 			}
 			ground = ink.OnBar
 		case y == m.h-1:
-			f.Put(ink.L(ink.Fg|ink.OnBar, " "))
-			m.putHints(f, hintsOfHelp)
+			m.drawListFooter(f, hintsOfHelp)
 			ground = ink.OnBar
 		case i < len(lines):
 			m.drawHelpLine(f, &lines[i])

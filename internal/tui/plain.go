@@ -209,7 +209,7 @@ func (p *plain) message(m chat.Message) {
 	if e := p.peers.get(m.Peer.String()); e != nil {
 		name, word = e.name, wordOf(&e.peer)
 	}
-	at := m.Written.Format("15:04")
+	at := m.Written.Local().Format("15:04")
 	if m.Direction == chat.In {
 		if p.states[m.ID] == "" {
 			p.print(at, " ", name, ", ", word, ": ", m.Body)

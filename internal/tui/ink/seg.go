@@ -56,10 +56,11 @@ func N(st Style, n int) Seg {
 }
 
 // Clock is the time of day.
-func Clock(st Style, t time.Time) Seg { return Seg{t.Format("15:04"), st} }
+func Clock(st Style, t time.Time) Seg { return Seg{t.Local().Format("15:04"), st} }
 
 // Day is a date in words, with the year when it is not this one.
 func Day(st Style, t, now time.Time) Seg {
+	t, now = t.Local(), now.Local()
 	switch {
 	case SameDay(t, now):
 		return Seg{"Today", st}
@@ -99,8 +100,9 @@ func (s Seg) IsEmpty() bool { return s.s == "" }
 // With is the same text in another style.
 func (s Seg) With(st Style) Seg { return Seg{s.s, st} }
 
-// SameDay reports whether two times fall on one day of their own clock.
+// SameDay reports whether two times fall on one day here.
 func SameDay(a, b time.Time) bool {
+	a, b = a.Local(), b.Local()
 	return a.YearDay() == b.YearDay() && a.Year() == b.Year()
 }
 

@@ -3,6 +3,7 @@ package ink
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/lucasb-eyer/go-colorful"
 )
@@ -72,17 +73,17 @@ const (
 
 // Dark, Light and Contrast are the themes of ui/README.md 6.3.
 func Dark() *Theme {
-	t := &Theme{Name: "dark", ID: 1, bgIdx: [4]uint8{233, 236, 238, 124}}
+	t := &Theme{Name: "dark", ID: 1, bgIdx: [4]uint8{233, 236, 237, 124}}
 	t.pick(map[Style]uint8{Fg: 253, Mut: 248, Acc: 117, OK: 120, New: 221, Err: 217, Rule: 240, alarm: 231})
 	t.set(rgbOf(0x16181d), 0.70, map[Style]uint32{
-		Fg: 0xd7dae0, Mut: 0x9aa1ad, Acc: 0x79b8ff, OK: 0x7ee787, New: 0xf2cc60, Err: 0xff9a8f, Rule: 0x4a515e,
+		Fg: 0xd7dae0, Mut: 0xa1a8b4, Acc: 0x79b8ff, OK: 0x7ee787, New: 0xf2cc60, Err: 0xff9a8f, Rule: 0x4a515e,
 	}, 0x252a34, 0x2f3b52, 0xb3261e)
 	return t
 }
 
 // Light is for light terminals.
 func Light() *Theme {
-	t := &Theme{Name: "light", ID: 2, bgIdx: [4]uint8{231, 254, 153, 124}}
+	t := &Theme{Name: "light", ID: 2, bgIdx: [4]uint8{231, 254, 189, 124}}
 	t.pick(map[Style]uint8{Fg: 235, Mut: 239, Acc: 25, OK: 22, New: 58, Err: 88, Rule: 249, alarm: 231})
 	t.set(rgbOf(0xfbfaf7), 0.38, map[Style]uint32{
 		Fg: 0x24262b, Mut: 0x555b64, Acc: 0x0b57b0, OK: 0x0b6b2b, New: 0x7a4d00, Err: 0xa4161a, Rule: 0xb9b6ad,
@@ -113,6 +114,7 @@ func (t *Theme) In256() *Theme {
 	if t.mode == full {
 		t.mode = palette
 		t.ID += 16
+		t.pickHues()
 	}
 	return t
 }
@@ -124,9 +126,6 @@ func (t *Theme) InAscii() *Theme {
 	return t
 }
 
-// GlyphString is the sign as text, for the line mode and tests.
-func (t *Theme) GlyphString(g Glyph) string { return t.glyph(g) }
-
 func (t *Theme) set(base rgb, lightness float64, letters map[Style]uint32, bar, sel, bad uint32) {
 	for tok, c := range letters {
 		t.colour[tok] = rgbOf(c)
@@ -136,7 +135,6 @@ func (t *Theme) set(base rgb, lightness float64, letters map[Style]uint32, bar, 
 	for i := range hues {
 		r, g, b := colorful.HSLuv(360*(float64(i)+0.5)/hues, 1, lightness).RGB255()
 		t.colour[tokens+i] = rgb{r, g, b}
-		t.index[tokens+i] = cube(r, g, b)
 	}
 }
 
@@ -149,16 +147,34 @@ func (t *Theme) pick(letters map[Style]uint8) {
 // levels are the steps of the colour cube that xterm brought.
 var levels = [6]uint8{0, 95, 135, 175, 215, 255}
 
-func cube(r, g, b uint8) uint8 {
-	step := func(v uint8) (best uint8) {
-		for i, l := range levels {
-			if math.Abs(float64(l)-float64(v)) < math.Abs(float64(levels[best])-float64(v)) {
-				best = uint8(i)
-			}
+// enough is the contrast that text needs (WCAG 2.1, 1.4.3).
+const enough = 4.5
+
+// pickHues takes, for each person's colour, the nearest of the cube's that can
+// be read on every ground.
+func (t *Theme) pickHues() {
+	var legible []uint8
+	for i := uint8(16); i < 232; i++ {
+		c, least := paletteRGB(i), enough
+		if t.paint {
+			least = 7 // the high contrast theme promises more
 		}
-		return best
+		if contrast(c, paletteRGB(t.bgIdx[0])) >= least && contrast(c, paletteRGB(t.bgIdx[1])) >= least &&
+			contrast(c, paletteRGB(t.bgIdx[2])) >= least {
+			legible = append(legible, i)
+		}
 	}
-	return 16 + 36*step(r) + 6*step(g) + step(b)
+	for h := range hues {
+		want := t.colour[tokens+h]
+		t.index[tokens+h] = slices.MinFunc(legible, func(a, b uint8) int {
+			return distance(paletteRGB(a), want) - distance(paletteRGB(b), want)
+		})
+	}
+}
+
+func distance(a, b rgb) int {
+	r, g, bl := int(a.r)-int(b.r), int(a.g)-int(b.g), int(a.b)-int(b.b)
+	return r*r + g*g + bl*bl
 }
 
 // paletteRGB is what a colour above the first 16 looks like.
