@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -186,23 +187,16 @@ func (c *Conn) addressed(s stanza.Stanza) stanza.Stanza {
 	own, peer := c.names.own, c.names.peer
 	switch v := s.(type) {
 	case stanza.Message:
-		v.From, v.To = or(v.From, own), or(v.To, peer)
+		v.From, v.To = cmp.Or(v.From, own), cmp.Or(v.To, peer)
 		return v
 	case stanza.Presence:
-		v.From, v.To = or(v.From, own), or(v.To, peer)
+		v.From, v.To = cmp.Or(v.From, own), cmp.Or(v.To, peer)
 		return v
 	case stanza.IQ:
-		v.From, v.To = or(v.From, own), or(v.To, peer)
+		v.From, v.To = cmp.Or(v.From, own), cmp.Or(v.To, peer)
 		return v
 	}
 	return s
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // queue hands octets to the writer.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"llchat/internal/identity"
@@ -212,7 +213,7 @@ func (c *Conn) next() (*xmlstream.Element, error) {
 // our key already, and we claim no other identity (RFC 6120 6.3.8). Then the
 // stream starts again (C-7).
 func (c *Conn) authenticate(f stanza.Features, to string) (stanza.Features, error) {
-	if !hasExternal(f.Mechanisms) {
+	if !slices.Contains(f.Mechanisms, "EXTERNAL") {
 		return f, c.object(violation(xmlstream.UnsupportedFeature, "only EXTERNAL is spoken here"))
 	}
 	// White space around SASL elements is forbidden (RFC 6120 6.3.5): no padding.
@@ -238,15 +239,6 @@ func (c *Conn) authenticate(f stanza.Features, to string) (stanza.Features, erro
 		err = c.object(violation(xmlstream.UnsupportedFeature, "SASL twice"))
 	}
 	return f, err
-}
-
-func hasExternal(mechanisms []string) bool {
-	for _, m := range mechanisms {
-		if m == "EXTERNAL" {
-			return true
-		}
-	}
-	return false
 }
 
 // nsBind is resource binding, mandatory wherever it is offered (RFC 6120 7.3.1).

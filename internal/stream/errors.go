@@ -69,7 +69,6 @@ var (
 
 	errWrongKey     = errors.New("not the key that was wanted")
 	errCloseTimeout = errors.New("stream: no closing tag in time")
-	errIdle         = errors.New("stream: idle")
 	errTooMany      = errors.New("too many octets before TLS")
 )
 

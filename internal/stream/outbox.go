@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -151,11 +150,12 @@ func (c *Conn) flush(b []byte, tail string) ([]byte, error) {
 	if err := c.gate.SetWriteDeadline(time.Now().Add(c.node.lim.WriteStall)); err != nil {
 		return b, err
 	}
-	n, err := c.tls.Write(b)
-	if err == nil && n < len(b) {
-		err = errors.New("short write")
+	if _, err := c.tls.Write(b); err != nil {
+		return b, err
 	}
-	return b, err
+	// TLS itself may have to write later, for a key update: a deadline that has
+	// passed by then would break the stream.
+	return b, c.gate.SetWriteDeadline(time.Time{})
 }
 
 // writeNow writes during negotiation, when there is no writer yet.

@@ -26,7 +26,7 @@ type noEncryption struct{ name string }
 
 func (*noEncryption) Error() string { return "peer cannot encrypt: stream header without version" }
 
-// errUnversioned is anything that came before a valid header of version 1.0:
+// errSilent is anything that came before a valid header of version 1.0:
 // it gets no answer.
 type errSilent struct{ err error }
 

@@ -57,11 +57,11 @@ func checkState(s tls.ConnectionState, want *identity.Pin) (identity.Chain, erro
 // handshake finishes TLS on g and returns who is there, checked anew on the
 // state of the finished handshake (security.md 4.3.3).
 func (n *Node) handshake(ctx context.Context, g *gate, dialler bool, want *identity.Pin) (*tls.Conn, identity.Chain, error) {
-	make := tls.Server
+	side := tls.Server
 	if dialler {
-		make = tls.Client
+		side = tls.Client
 	}
-	t := make(g, n.tlsConfig(want))
+	t := side(g, n.tlsConfig(want))
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
