@@ -96,9 +96,14 @@ func (r *remote) lastName() string {
 	return ""
 }
 
-// judge is the state of a key with the names it claims now.
+// judge is the state of a key with the names it claims now, and the contact
+// that it is; for a key in conflict, the contact whose name it claims.
 func (n *Node) judge(r *remote) (trust.State, trust.Contact) {
-	return n.trust.Judge(r.pin, n.claimedNames(r))
+	state, c := n.trust.Judge(r.pin, n.claimedNames(r))
+	if state == trust.Conflict {
+		c, _ = n.trust.Get(c.Of)
+	}
+	return state, c
 }
 
 // claimedNames are all names that a key goes by (security.md 6.2): the user

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"llchat/internal/mdns"
@@ -58,7 +59,7 @@ func oneOf(name, value, words string) error {
 // invisible characters, one DNS label at the most (L-27).
 func checkNick(nick string) error {
 	shown := safetext.Name(nick).String()
-	if shown == "" || len(nick) > 63 || !utf8.ValidString(nick) {
+	if shown == "" || len(nick) > 63 || !utf8.ValidString(nick) || strings.ContainsFunc(nick, unicode.IsControl) {
 		return usage(fmt.Sprintf("the nick %q cannot be shown to others", shown),
 			"use 1 to 63 octets of letters, digits, spaces and signs")
 	}

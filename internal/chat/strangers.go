@@ -13,7 +13,7 @@ import (
 	"llchat/internal/trust"
 )
 
-// maxNewKeys is how many keys never seen before are handled an hour (L-11).
+// maxNewKeys is how many keys the policy accept pins an hour (L-11).
 const maxNewKeys = 200
 
 // conflictPause is the time between two notices about one contact (P-15).
@@ -47,45 +47,25 @@ func (n *Node) asks(l *live) bool {
 	default:
 		return false
 	}
-	if r.request == nil && !n.newKeys.take(time.Now()) {
-		return false
-	}
-	return n.putRequest(l)
-}
-
-func (n *Node) putRequest(l *live) bool {
-	r := l.remote
 	p := l.conn.Peer()
-	before, err := n.hist.Requests()
-	if err != nil {
-		n.log.Error("Requests not read", "err", err)
-		return false
-	}
 	req, err := n.hist.AddRequest(history.Request{
 		Pin: r.pin, Names: r.names, Nick: l.nick, Addr: p.Addr.String(),
 		First: time.Now(), Last: time.Now(),
 	})
 	if err != nil {
-		n.log.Error("Request not stored", "err", err)
+		n.log.Debug("Request not taken", "err", err) // among others: too many new keys (L-11)
 		return false
 	}
 	fresh := r.request == nil
 	r.request = &req
 	n.touch(r.pin)
+	for _, pin := range req.PushedOut {
+		n.requestGone(n.remote(pin))
+	}
 	if fresh {
-		n.pushedOut(before)
 		n.publishRequest(req)
 	}
 	return true
-}
-
-// pushedOut forgets requests that the new one pushed out of the queue (L-11).
-func (n *Node) pushedOut(before []history.Request) {
-	for _, old := range before {
-		if _, still, err := n.hist.Request(old.Pin); err == nil && !still {
-			n.requestGone(n.remote(old.Pin))
-		}
-	}
 }
 
 // strangerMessage keeps what an unaccepted key wrote, within L-11. No answer

@@ -160,8 +160,8 @@ func (h *Host) Network() *chat.Network {
 	}
 }
 
-// Node opens a node on this host. Its end is the caller's: Close, or a test
-// that shows what happens without.
+// Node opens a node on this host. It is closed at the end of the test, if not
+// before.
 func (h *Host) Node(opt chat.Options) *chat.Node {
 	h.lan.t.Helper()
 	if opt.Profile == "" {
@@ -172,7 +172,19 @@ func (h *Host) Node(opt chat.Options) *chat.Node {
 	if err != nil {
 		h.lan.t.Fatalf("open a node on host %d: %v", h.number, err)
 	}
+	h.lan.atEnd(n.Close)
 	return n
+}
+
+// atEnd closes something when the test is over.
+func (l *LAN) atEnd(end func(context.Context) error) {
+	l.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := end(ctx); err != nil {
+			l.t.Errorf("close: %v", err)
+		}
+	})
 }
 
 // Shout sends a multicast packet from this host, whatever is in it.

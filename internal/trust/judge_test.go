@@ -164,3 +164,28 @@ func BenchmarkJudge(b *testing.B) {
 		s.Judge(pin("x"), []string{"user7@moor", "Someone"})
 	}
 }
+
+// An edit asks the index before it changes the entries; that index must not
+// serve afterwards, or a namesake of the contact just accepted is unknown.
+func TestJudgeAfterEachEdit(t *testing.T) {
+	s := open(t, newDisk())
+	names := []string{"bob@nuc", "bob"}
+	if _, err := s.Accept(pin("bob"), "bob", names, ByAccepted, t0); err != nil {
+		t.Fatal(err)
+	}
+	if state, c := s.Judge(pin("mallory"), []string{"bob@elsewhere", "bob"}); state != Conflict || c.Of != pin("bob") {
+		t.Errorf("after Accept the namesake is %s of %v, want conflict of bob", state, c.Of)
+	}
+	if err := s.Seen(pin("bob"), names[:1], "", t1); err != nil {
+		t.Fatal(err)
+	}
+	if state, _ := s.Judge(pin("mallory"), names); state != Conflict {
+		t.Errorf("after Seen the namesake is %s", state)
+	}
+	if err := s.Forget(pin("bob")); err != nil {
+		t.Fatal(err)
+	}
+	if state, _ := s.Judge(pin("mallory"), names); state != Unknown {
+		t.Errorf("after Forget the namesake is %s, want unknown", state)
+	}
+}

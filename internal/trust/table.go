@@ -39,9 +39,13 @@ func newTable() *table { return tableOf(map[identity.Pin]*entry{}) }
 
 func tableOf(entries map[identity.Pin]*entry) *table {
 	t := &table{entries: entries}
-	t.index = sync.OnceValue(t.buildIndex)
+	t.edited()
 	return t
 }
+
+// edited makes the index be built anew: an edit asks it before it changes the
+// entries, and the answer must not outlive that.
+func (t *table) edited() { t.index = sync.OnceValue(t.buildIndex) }
 
 func (t *table) clone() *table { return tableOf(maps.Clone(t.entries)) }
 
@@ -76,10 +80,14 @@ func (t *table) get(pin identity.Pin) (Contact, bool) {
 // put may be used on a table that no Store has yet.
 func (t *table) put(c Contact) Contact {
 	t.entries[c.Pin] = newEntry(c)
+	t.edited()
 	return c
 }
 
-func (t *table) remove(pin identity.Pin) { delete(t.entries, pin) }
+func (t *table) remove(pin identity.Pin) {
+	delete(t.entries, pin)
+	t.edited()
+}
 
 // namesakes are the contacts, other than pin, whose name these claims use.
 // First comes the one that a reader thinks of: by petname rather than by

@@ -1,0 +1,18 @@
+package chat
+
+import "net/netip"
+
+// MayDial is for TestL26.
+func MayDial(n *Node, to netip.AddrPort) error { return n.mayDial(to) }
+
+// Streams is how many streams are open.
+func Streams(n *Node) int {
+	count := 0
+	_ = n.call(n.ctx, func() error {
+		for _, r := range n.remotes {
+			count += len(r.live)
+		}
+		return nil
+	})
+	return count
+}

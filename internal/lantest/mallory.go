@@ -1,0 +1,136 @@
+package lantest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/mdns/link"
+	"llchat/internal/stanza"
+	"llchat/internal/stream"
+)
+
+// Mallory is an attacker with a key of its own: it says that it is whoever it
+// likes, takes in everything, and keeps what it got.
+type Mallory struct {
+	host *Host
+	name string
+	id   *identity.Identity
+	node *stream.Node
+
+	mu     sync.Mutex // guards the following
+	got    []stanza.Stanza
+	opened int
+	closed int
+}
+
+// Mallory makes an attacker on this host that calls itself name.
+func (h *Host) Mallory(name string) *Mallory {
+	h.lan.t.Helper()
+	id, err := identity.Generate()
+	if err != nil {
+		h.lan.t.Fatalf("mallory: %v", err)
+	}
+	return h.MalloryWith(name, id)
+}
+
+// MalloryWith makes one with a key that is known already.
+func (h *Host) MalloryWith(name string, id *identity.Identity) *Mallory {
+	m := &Mallory{host: h, name: name, id: id}
+	m.node = stream.NewNode(stream.Config{
+		Identity: id,
+		Names:    func() (string, func(string) bool) { return name, func(string) bool { return true } },
+		Admit:    func(stream.Peer) stream.Standing { return stream.Accepted },
+		Handler:  (*malloryHandler)(m),
+	})
+	h.lan.atEnd(m.node.Close)
+	return m
+}
+
+// Pin is mallory's own key.
+func (m *Mallory) Pin() identity.Pin { return m.id.Pin() }
+
+// Dial opens a stream to a node as this name.
+func (m *Mallory) Dial(ctx context.Context, to netip.AddrPort) (*stream.Conn, error) {
+	return m.node.Dial(ctx, m.host.Dial, to, nil, "")
+}
+
+// Announce says over multicast DNS that name is to be found at this host, and
+// listens there. The return ends both.
+func (m *Mallory) Announce(ctx context.Context, text mdns.Text) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	l, err := m.host.Listen(0)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	var work sync.WaitGroup
+	work.Go(func() { _ = m.node.Serve(ctx, l) })
+	user, machine := mdns.SplitInstance(m.name)
+	addrs := []netip.Prefix{netip.PrefixFrom(m.host.four, 16), netip.PrefixFrom(m.host.six, 64)}
+	var source link.Source = m.host.lan.bus.Attach(addrs...)
+	node, err := mdns.Open(ctx, mdns.Config{
+		Source: source, User: user, Machine: machine, Random: rand.Reader,
+		Port: mustPort(l.Addr().String()),
+	})
+	if err == nil {
+		_, err = node.Publish(ctx, text)
+	}
+	stop = func() {
+		cancel()
+		if node != nil {
+			_ = node.Close()
+		}
+		work.Wait()
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
+}
+
+func mustPort(s string) uint16 { return netip.MustParseAddrPort(s).Port() }
+
+// Close ends mallory.
+func (m *Mallory) Close(ctx context.Context) error { return m.node.Close(ctx) }
+
+// Got is every stanza that reached mallory.
+func (m *Mallory) Got() []stanza.Stanza {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.got)
+}
+
+// Streams is how many streams were opened and closed.
+func (m *Mallory) Streams() (opened, closed int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.opened, m.closed
+}
+
+type malloryHandler Mallory
+
+func (h *malloryHandler) Opened(*stream.Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.opened++
+}
+
+func (h *malloryHandler) Stanza(_ *stream.Conn, s stanza.Stanza) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.got = append(h.got, s)
+}
+
+func (h *malloryHandler) Closed(*stream.Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed++
+}
+
+func (h *malloryHandler) Refused(stream.Refusal) {}
