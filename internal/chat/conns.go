@@ -348,7 +348,8 @@ func (n *Node) sendSoon(l *live, s ...stanza.Stanza) {
 	n.start(func() { _ = l.conn.Send(n.ctx, s...) })
 }
 
-// sweep closes idle streams of people the user has not accepted (spec 5.7).
+// sweep closes idle streams of people the user has not accepted (spec 5.7),
+// and gives up what has waited for 30 days (L-14).
 func (n *Node) sweep() {
 	for _, r := range n.remotes {
 		for _, l := range r.live {
@@ -356,6 +357,13 @@ func (n *Node) sweep() {
 				l.conn.End()
 			}
 		}
+	}
+	expired, err := n.hist.Expire(time.Now())
+	if err != nil {
+		n.log.Error("Outbox not swept", "err", err)
+	}
+	for _, m := range expired {
+		n.publishMessage(m)
 	}
 	maps.DeleteFunc(n.refused, func(_ string, at time.Time) bool { return time.Since(at) > refusedPause })
 	n.after(time.Minute, n.sweep)
