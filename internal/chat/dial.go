@@ -313,7 +313,7 @@ func (n *Node) mayDial(to netip.AddrPort) error {
 	switch {
 	case !to.IsValid() || a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return fmt.Errorf("dial %s: not the address of a host", to)
-	case a.IsLoopback() && n.opt.Network == nil:
+	case a.IsLoopback():
 		return fmt.Errorf("dial %s: an announced loopback address is never ours to dial", to)
 	case to.Port() < 1024:
 		return fmt.Errorf("dial %s: ports below 1024 are not dialled", to)

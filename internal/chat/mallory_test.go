@@ -386,6 +386,7 @@ func TestL26_WhereNotToDial(t *testing.T) {
 	for _, bad := range []string{
 		"224.0.0.251:5353", "255.255.255.255:5000", "0.0.0.0:5000", "10.0.0.1:22",
 		"[ff02::fb]:5353", "[::]:5000", "[::ffff:224.0.0.1]:5000", "10.0.0.1:0",
+		"127.0.0.1:5298", "[::1]:5298",
 	} {
 		if err := chat.MayDial(n, netip.MustParseAddrPort(bad)); err == nil {
 			t.Errorf("%s would be dialled", bad)

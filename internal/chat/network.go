@@ -157,12 +157,12 @@ func OpenOffline(ctx context.Context, profile string) (*Node, error) {
 func Demo(ctx context.Context, nick string) (*Node, error) {
 	bus := link.NewBus()
 	echo, err := Open(ctx, Options{
-		Temporary: true, Nick: "echo", Strangers: StrangersAccept, Network: loopback(bus),
+		Temporary: true, Nick: "echo", Strangers: StrangersAccept, Network: demoNetwork(bus, "192.0.2.2/24"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	n, err := Open(ctx, Options{Temporary: true, Nick: nick, Hold: nick == "", Network: loopback(bus)})
+	n, err := Open(ctx, Options{Temporary: true, Nick: nick, Hold: nick == "", Network: demoNetwork(bus, "192.0.2.1/24")})
 	if err != nil {
 		return nil, errors.Join(err, echo.Close(ctx))
 	}
@@ -180,11 +180,12 @@ func Demo(ctx context.Context, nick string) (*Node, error) {
 	return n, nil
 }
 
-// loopback is a network whose multicast stays in this process.
-func loopback(bus *link.Bus) *Network {
+// demoNetwork is a network whose multicast stays in this process, under
+// addresses that exist nowhere (RFC 5737), and whose TCP is that of loopback.
+func demoNetwork(bus *link.Bus, address string) *Network {
 	d := net.Dialer{Timeout: 5 * time.Second}
 	return &Network{
-		Source: func() (link.Source, error) { return bus.Attach(netip.MustParsePrefix("127.0.0.1/8")), nil },
+		Source: func() (link.Source, error) { return bus.Attach(netip.MustParsePrefix(address)), nil },
 		Listen: func(ctx context.Context, port uint16) ([]net.Listener, uint16, error) {
 			var c net.ListenConfig
 			l, err := c.Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
@@ -194,8 +195,8 @@ func loopback(bus *link.Bus) *Network {
 			return []net.Listener{l}, l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
 		},
 		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-			return d.DialContext(ctx, "tcp", to.String())
+			return d.DialContext(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", to.Port()))
 		},
-		Interfaces: func() []Interface { return []Interface{{Name: "demo", Addresses: []string{"127.0.0.1/8"}}} },
+		Interfaces: func() []Interface { return []Interface{{Name: "demo", Addresses: []string{address}}} },
 	}
 }

@@ -159,17 +159,17 @@ func (n *Node) close(ctx context.Context) error {
 			n.log.Debug("Streams not closed cleanly", "err", err)
 		}
 	})
+	var err error
+	if n.also != nil {
+		polite.Go(func() { err = n.also(ctx) })
+	}
 	polite.Wait()
 	n.cancel()
 	n.hub.close()
-	var err error
 	if n.mdns != nil {
-		err = n.mdns.Close()
+		err = errors.Join(err, n.mdns.Close())
 	}
 	n.work.Wait()
-	if n.also != nil {
-		err = errors.Join(err, n.also(ctx))
-	}
 	return errors.Join(err, n.hist.Close(), n.prof.Close())
 }
 

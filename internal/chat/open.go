@@ -87,7 +87,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.openStreams()
-	if err := n.openDiscovery(ctx); err != nil {
+	if err := n.openDiscovery(n.ctx); err != nil {
 		closeAll(listeners)
 		return err
 	}
