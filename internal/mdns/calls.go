@@ -3,6 +3,8 @@ package mdns
 import (
 	"context"
 	"time"
+
+	"llchat/internal/mdns/engine"
 )
 
 // run has f run by the loop and waits until it did.
@@ -98,12 +100,12 @@ func (n *Node) Events() <-chan Event { return n.events }
 
 // Peers returns everybody who is there, sorted by key, without ourselves.
 func (n *Node) Peers() []Peer {
+	var known []engine.Peer
+	_ = n.run(context.Background(), func(time.Time) { known = n.engine.Peers() })
 	var out []Peer
-	_ = n.run(context.Background(), func(time.Time) {
-		for _, p := range n.engine.Peers() {
-			out = append(out, peer(p))
-		}
-	})
+	for _, p := range known {
+		out = append(out, peer(p))
+	}
 	return out
 }
 

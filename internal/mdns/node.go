@@ -47,6 +47,7 @@ type Node struct {
 	published []chan published
 	withdrawn []chan struct{}
 	resolved  map[string][]chan resolved
+	behind    bool // a Resync was queued
 }
 
 type published struct {
@@ -199,8 +200,13 @@ func (n *Node) dispatch(ev engine.Event) {
 }
 
 // tell queues an event for the reader. The loop is the only writer: when the
-// queue is full it empties it and says so.
+// queue is full it empties it and says so. As long as that was not read, the
+// reader will see all that happens in Peers anyway.
 func (n *Node) tell(ev Event) {
+	if n.behind && len(n.events) > 0 {
+		return
+	}
+	n.behind = false
 	select {
 	case n.events <- ev:
 		return
@@ -213,6 +219,7 @@ func (n *Node) tell(ev Event) {
 		default:
 		}
 		n.events <- Event{Kind: Resync}
+		n.behind = true
 		return
 	}
 }

@@ -27,6 +27,7 @@ type asking struct {
 	last  time.Time     // last time it was asked, by us
 	gap   time.Duration // until the next time
 	fresh bool          // something new came since
+	saved bool          // the last question was somebody else's
 }
 
 // restartAsking asks on l as if it had just come up.
@@ -40,7 +41,7 @@ func (e *Engine) askLink(now time.Time, l *linkState) {
 	m := wire.Message{Answers: e.knownAnswers(now, l)}
 	m.Questions = []wire.Question{{Name: service, Type: wire.TypePTR, Class: wire.ClassIN}}
 	e.multicast(l, &m)
-	l.ask.last = now
+	l.ask.last, l.ask.saved = now, false
 	e.askAgain(now, l)
 }
 
@@ -104,6 +105,7 @@ func (e *Engine) noteQuestions(now time.Time, l *linkState, in input) {
 		switch {
 		case key == serviceKey && q.Type == wire.TypePTR:
 			if !in.msg.Truncated && e.sameQuestion(now, l, in.msg.Answers) {
+				l.ask.saved = true
 				e.askAgain(now, l)
 			}
 		case !in.own && q.Name.HasSuffix(service):
@@ -115,10 +117,11 @@ func (e *Engine) noteQuestions(now time.Time, l *linkState, in input) {
 }
 
 // sameQuestion says whether our next question is about due, and nobody would
-// be kept silent by known that we do not know.
+// be kept silent by known that we do not know. Every other question we ask
+// ourselves: a query that only we heard must not keep us from asking.
 func (e *Engine) sameQuestion(now time.Time, l *linkState, known []wire.Record) bool {
 	a := &l.ask
-	if !a.timer.running() || now.Sub(a.last) < ownEcho {
+	if !a.timer.running() || a.saved || now.Sub(a.last) < ownEcho {
 		return false
 	}
 	if a.timer.at.Sub(now) > max(ownEcho, a.gap/suppressGap) {

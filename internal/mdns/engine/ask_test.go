@@ -158,6 +158,19 @@ func TestRFC6762_7_3_DuplicateQuestionSuppressed(t *testing.T) {
 	}
 }
 
+// TestQuestionsCannotBeStolen: queries that only we hear do not keep us from
+// asking.
+func TestQuestionsCannotBeStolen(t *testing.T) {
+	l, _ := ready(t)
+	for range 600 {
+		l.say("10.0.0.66", question(service, wire.TypePTR))
+		l.run(100 * time.Millisecond)
+	}
+	if got := len(browsing(l, "10.0.0.1")); got == 0 {
+		t.Error("asked nothing in a minute")
+	}
+}
+
 func TestAdaptiveBackOffInACrowd(t *testing.T) {
 	l, a := ready(t)
 	crowd(t, l, 300)

@@ -217,6 +217,12 @@ func TestL25_Addresses(t *testing.T) {
 	if n := len(a.e.Peers()[0].Addrs); n != maxAddrs {
 		t.Errorf("%d addresses", n)
 	}
+	l.run(100 * time.Millisecond)
+	l.say("10.0.0.9", bob().message(t)) // the true one comes in among eight false ones
+	l.run(0)
+	if got := a.e.Peers()[0].Addrs; !slices.Contains(got, netip.MustParseAddrPort("10.0.0.9:5298")) {
+		t.Errorf("false addresses keep the true one out: %v", got)
+	}
 }
 
 func TestC33_OnlyPort5353AndOnLink(t *testing.T) {

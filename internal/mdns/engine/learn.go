@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -193,11 +194,8 @@ func (e *Engine) learnAddr(now time.Time, l *linkState, r wire.Record) {
 	switch {
 	case i < 0 && r.TTL == 0:
 		return
-	case i < 0 && len(h.addrs) >= maxAddrs:
-		return
 	case i < 0:
-		h.addrs = append(h.addrs, addr{ip: r.Addr})
-		i = len(h.addrs) - 1
+		i = h.add(r.Addr)
 		e.touchUsers(h)
 	}
 	a := &h.addrs[i]
@@ -212,6 +210,23 @@ func (e *Engine) learnAddr(now time.Time, l *linkState, r wire.Record) {
 			e.answered(now, in)
 		}
 	}
+}
+
+// add makes room for one more address and returns its place. When there are
+// eight, the one heard longest ago goes: who is alive is heard again.
+func (h *host) add(ip netip.Addr) int {
+	if len(h.addrs) < maxAddrs {
+		h.addrs = append(h.addrs, addr{ip: ip})
+		return len(h.addrs) - 1
+	}
+	oldest := 0
+	for i, a := range h.addrs {
+		if a.at.Before(h.addrs[oldest].at) {
+			oldest = i
+		}
+	}
+	h.addrs[oldest] = addr{ip: ip}
+	return oldest
 }
 
 // flush ends the other addresses of r's family that are older than a second

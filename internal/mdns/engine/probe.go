@@ -13,6 +13,7 @@ const (
 	probeGap       = 250 * time.Millisecond
 	probeSpread    = 250 * time.Millisecond
 	lostPause      = time.Second      // after a lost tie-break, 8.2
+	lostLimit      = 3                // lost in a row, yet nobody has the name: we do not wait for ever
 	conflictWindow = 10 * time.Second // 8.1: 15 conflicts in 10 s
 	conflictLimit  = 15
 	conflictPause  = 5 * time.Second
@@ -30,7 +31,7 @@ const (
 // startProbing claims our names on l after delay.
 func (e *Engine) startProbing(now time.Time, l *linkState, delay time.Duration) {
 	p := &l.pub
-	p.phase, p.probes, p.gaps = probing, 0, nil
+	p.phase, p.probes, p.lost, p.gaps = probing, 0, 0, nil
 	e.clearResponder(l)
 	e.timers.set(&p.timer, now.Add(max(delay, e.conflictDelay(now))))
 }
@@ -97,13 +98,17 @@ func (e *Engine) won(now time.Time) {
 // tieBreak compares the records somebody is probing with to ours (8.2). The
 // lexicographically later set wins; the loser waits a second and asks again.
 func (e *Engine) tieBreak(now time.Time, l *linkState, in input) {
-	if l.pub.phase != probing || len(in.msg.Authority) == 0 || e.isOurProbe(in) || now.Before(e.own.deafUntil) {
+	if l.pub.phase != probing || len(in.msg.Authority) == 0 || e.isOurProbe(in) {
 		return
+	}
+	if l.pub.probes == 0 || l.pub.lost >= lostLimit || now.Before(e.own.deafUntil) {
+		return // we are not asking, or have waited often enough
 	}
 	ours := e.proposal(l)
 	for _, n := range []wire.Name{e.own.instance, e.own.host} {
 		theirs := named(in.msg.Authority, n)
 		if len(theirs) > 0 && compareSets(named(ours, n), theirs) < 0 {
+			l.pub.lost++
 			l.pub.probes = 0
 			e.timers.set(&l.pub.timer, now.Add(lostPause))
 			return

@@ -342,6 +342,23 @@ func TestSquatterDoesNotSilence(t *testing.T) {
 	}
 }
 
+// TestTieBreakAttack: somebody always probes with better data, and never comes.
+func TestTieBreakAttack(t *testing.T) {
+	l := newLAN(t, 8)
+	a := l.add("alice", "pronto", 5298, "10.0.0.1/24")
+	a.publish("txtvers=1")
+	theirs := claim{label: "alice@pronto", host: "zzz", port: 65535}.records(t)[1:3]
+	for range 100 {
+		l.run(100 * time.Millisecond)
+		l.say("10.0.0.66", wire.Message{
+			Questions: question(instanceName(t, "alice@pronto"), wire.TypeANY).Questions, Authority: theirs,
+		})
+	}
+	if a.e.Name() != "alice@pronto" {
+		t.Errorf("kept off the link: %q", a.e.Name())
+	}
+}
+
 func TestRFC6762_8_1_FifteenConflictsPause(t *testing.T) {
 	l := newLAN(t, 7)
 	a := l.add("alice", "pronto", 5298, "10.0.0.1/24")

@@ -28,6 +28,7 @@ type publication struct {
 	phase     phase
 	timer     timer           // next probe or announcement
 	probes    int             // probes sent
+	lost      int             // tie-breaks lost to somebody who did not come
 	gaps      []time.Duration // between the announcements still to come
 	announced bool
 }

@@ -67,7 +67,7 @@ func (e *Engine) query(now time.Time, l *linkState, in input) {
 		return
 	}
 	e.tieBreak(now, l, in)
-	if in.src.Port() == link.Port {
+	if in.src.Port() == link.Port && in.multicast {
 		e.noteQuestions(now, l, in)
 	}
 	if l.pub.phase == live {

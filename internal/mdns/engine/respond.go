@@ -359,14 +359,15 @@ func (e *Engine) endTrain(now time.Time, l *linkState, src netip.AddrPort) {
 	}
 }
 
-// suppress drops pending answers that somebody else has just given (7.4).
+// suppress drops our pending answer to a service enumeration when somebody else
+// has just given it (7.4). All other records of ours are ours alone: whoever
+// gives those may want us to stay silent.
 func (e *Engine) suppress(l *linkState, in input) {
-	if in.own || len(l.responder.pending) == 0 {
+	s := slot{kind: slotMeta}
+	if _, ok := l.responder.pending[s]; !ok || in.own || !in.multicast {
 		return
 	}
-	for s := range l.responder.pending {
-		if knows(in.msg.Answers, e.record(l, s).rec, 1) {
-			delete(l.responder.pending, s)
-		}
+	if knows(in.msg.Answers, e.record(l, s).rec, 1) {
+		delete(l.responder.pending, s)
 	}
 }

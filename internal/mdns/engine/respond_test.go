@@ -216,6 +216,19 @@ func TestRFC6762_7_4_DuplicateAnswerSuppressed(t *testing.T) {
 	}
 }
 
+// TestNobodyAnswersForUs: a copy of our record does not silence us.
+func TestNobodyAnswersForUs(t *testing.T) {
+	l, _ := ready(t)
+	l.say("10.0.0.9", question(service, wire.TypePTR))
+	l.say("10.0.0.66", wire.Message{Response: true, Answers: []wire.Record{
+		{Name: service, Type: wire.TypePTR, TTL: 4500, PTR: instanceName(t, "alice@pronto")},
+	}})
+	l.run(2 * time.Second)
+	if got := l.responses("10.0.0.1"); len(got) != 1 {
+		t.Errorf("%d answers, want 1", len(got))
+	}
+}
+
 func TestRFC6762_6_3_ManyQuestionsOnePacket(t *testing.T) {
 	l, _ := ready(t)
 	m := wire.Message{}
