@@ -116,6 +116,7 @@ func TestC15_BoundedWait(t *testing.T) {
 		if got, err := m.rest(); !strings.HasSuffix(got, xmlstream.CloseTag) || err != nil {
 			t.Errorf("got %q, %v", got, err)
 		}
+		synctest.Wait()
 		if e := onlyEnd(t, bob); !errors.Is(e, errCloseTimeout) {
 			t.Errorf("got %v", e)
 		}

@@ -304,6 +304,7 @@ func inside(t testing.TB, s *side, id *identity.Identity) *mallory {
 	}
 	m.say("<?xml version='1.0'?><stream:stream " + streamNS + " from='mallory@moor' version='1.0'>")
 	m.until("</stream:features>")
+	synctest.Wait() // for Opened
 	return m
 }
 

@@ -161,7 +161,8 @@ func (n *Node) add(c *Conn) error {
 	}
 	if len(n.conns) >= n.lim.Streams {
 		idle := n.idlestLocked()
-		if idle == nil {
+		// Those on their way out still count; only so many may be at once.
+		if idle == nil || len(n.conns) >= n.lim.Streams+n.lim.Pending {
 			return violation("resource-constraint", "too many streams")
 		}
 		idle.abortSoon("resource-constraint")
