@@ -11,41 +11,72 @@ import (
 	"github.com/spf13/cobra"
 
 	"llchat/internal/chat"
+	"llchat/internal/identity"
+	"llchat/internal/safetext"
 )
 
 // askCommands only look.
 func (a *app) askCommands() []*cobra.Command {
-	var wait time.Duration
-	var count int
+	return []*cobra.Command{
+		a.command(spec{
+			use: "status", short: "What runs, under which name, and what is wrong",
+			example: "llchat status\nllchat status --json",
+			run:     func(ctx context.Context, _ []string) error { return a.status(ctx) },
+		}),
+		a.command(spec{
+			use: "whoami", short: "Your name and fingerprint",
+			example: "llchat whoami\nllchat whoami --json",
+			run:     func(ctx context.Context, _ []string) error { return a.whoami(ctx) },
+		}),
+		a.peersCommand(),
+		a.watchCommand(),
+	}
+}
+
+func (a *app) peersCommand() *cobra.Command {
+	var w wanted
+	var cmd *cobra.Command
+	cmd = a.command(spec{
+		use: "peers", short: "Who is here and whom you know",
+		long: "Lists who is here and whom you know: name, presence, trust, instance name, the\n" +
+			"first group of the fingerprint, and a remark. With --wait or --for the exit code\n" +
+			"is 3 when fewer are online than wanted.",
+		example: "llchat peers\nllchat peers --wait 10s --for 2 --json",
+		run: func(ctx context.Context, _ []string) error {
+			w.check = cmd.Flags().Changed("for") || w.wait > 0
+			if w.wait < 0 || w.count < 0 {
+				return usage("--wait and --for cannot be below zero", "llchat peers --wait 10s --for 2")
+			}
+			return a.peers(ctx, w)
+		},
+	})
+	cmd.Flags().DurationVar(&w.wait, "wait", 0, "wait at most `DURATION` for people to be here")
+	cmd.Flags().IntVar(&w.count, "for", 1, "return as soon as `N` are online")
+	return cmd
+}
+
+func (a *app) watchCommand() *cobra.Command {
 	var since uint64
-	status := &cobra.Command{
-		Use: "status", Short: "What runs, under which name, and what is wrong", Args: cobra.NoArgs,
-		Example: "llchat status --json",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
-	}
-	whoami := &cobra.Command{
-		Use: "whoami", Short: "Your name and fingerprint", Args: cobra.NoArgs,
-		Example: "llchat whoami",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.whoami(cmd.Context()) },
-	}
-	peers := &cobra.Command{
-		Use: "peers", Short: "Who is here and whom you know", Args: cobra.NoArgs,
-		Example: "llchat peers\nllchat peers --wait 10s --for 2 --json",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.peers(cmd.Context(), wait, count) },
-	}
-	peers.Flags().DurationVar(&wait, "wait", 0, "wait this long for people to be here")
-	peers.Flags().IntVar(&count, "for", 1, "with --wait: return as soon as this many are online")
-	watch := &cobra.Command{
-		Use: "watch", Short: "Events as they happen", Args: cobra.NoArgs,
-		Example: "llchat watch --json --since 1",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context(), since) },
-	}
-	watch.Flags().Uint64Var(&since, "since", 0, "first everything stored after this number")
-	return []*cobra.Command{status, whoami, peers, watch}
+	var cmd *cobra.Command
+	cmd = a.command(spec{
+		use: "watch", short: "Events as they happen",
+		long: "Prints events until it is interrupted, from now on; with --since first all that\n" +
+			"was stored after that number. Reading goes on where it stopped with the last\n" +
+			"seq that was read.",
+		example: "llchat watch\nllchat watch --json --since 0",
+		run: func(ctx context.Context, _ []string) error {
+			if cmd.Flags().Changed("since") {
+				since = max(since, 1) // to the engine 0 is now; no fact has the number 1
+			}
+			return calm(ctx, a.watch(ctx, since))
+		},
+	})
+	cmd.Flags().Uint64Var(&since, "since", 0, "first everything stored after `SEQ`")
+	return cmd
 }
 
 func (a *app) status(ctx context.Context) error {
-	r, err := a.reach(ctx, disk)
+	r, err := a.connect(ctx, disk)
 	if err != nil {
 		return err
 	}
@@ -65,13 +96,15 @@ func statusText(s chat.Status) string {
 	var b strings.Builder
 	state := "no node runs"
 	switch {
+	case s.Ready && s.Name.IsEmpty():
+		state = "running without a name"
 	case s.Ready:
 		state = "running as " + s.Name.String()
 	case s.Running:
 		state = "running, not announced yet"
 	}
-	fmt.Fprintf(&b, "%s\nnick         %s\nstatus       %s %s\nfingerprint  %s\n",
-		state, s.Nick, s.Status, s.Message, strings.Join(s.Fingerprint.Groups(), " "))
+	fmt.Fprintf(&b, "%s\nnick         %s\nstatus       %s\nfingerprint  %s\n", state, s.Nick,
+		strings.TrimSpace(string(s.Status)+" "+s.Message.String()), strings.Join(s.Fingerprint.Groups(), " "))
 	fmt.Fprintf(&b, "visibility   %s\nstrangers    %s\nprofile      %s\n", s.Visibility, s.Strangers, s.Profile)
 	if s.Running {
 		fmt.Fprintf(&b, "port         %d\n", s.Port)
@@ -92,7 +125,7 @@ func statusText(s chat.Status) string {
 }
 
 func (a *app) whoami(ctx context.Context) error {
-	r, err := a.reach(ctx, disk)
+	r, err := a.connect(ctx, disk)
 	if err != nil {
 		return err
 	}
@@ -101,29 +134,52 @@ func (a *app) whoami(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := typed("whoami", map[string]any{
-		"name": s.Name, "nick": s.Nick, "fingerprint": s.Fingerprint, "groups": s.Fingerprint.Groups(),
-	})
+	v, err := typed("whoami", self{s.Name, s.Nick, s.Fingerprint, s.Fingerprint.Groups()})
 	if err != nil {
 		return err
 	}
-	return a.print(v, fmt.Sprintf("%s\n%s\n", s.Nick, strings.Join(s.Fingerprint.Groups(), " ")))
+	name := s.Nick.String()
+	switch {
+	case name == "" && s.Name.IsEmpty():
+		name = "no nick yet: llchat set nick NAME"
+	case name == "":
+		name = s.Name.String()
+	case !s.Name.IsEmpty():
+		name += "  " + s.Name.String()
+	}
+	return a.print(v, fmt.Sprintf("%s\n%s\n", name, strings.Join(s.Fingerprint.Groups(), " ")))
+}
+
+// self is the output of `llchat whoami --json`.
+type self struct {
+	Name        safetext.Text `json:"name"`
+	Nick        safetext.Text `json:"nick"`
+	Fingerprint identity.Pin  `json:"fingerprint"`
+	Groups      []string      `json:"groups"`
+}
+
+// wanted says how many people peers waits for, and how long.
+type wanted struct {
+	check bool // too few is exit code 3
+	wait  time.Duration
+	count int
 }
 
 // peers lists the roster; with wait it returns as soon as enough are online.
-func (a *app) peers(ctx context.Context, wait time.Duration, count int) error {
+func (a *app) peers(ctx context.Context, w wanted) error {
 	what := disk
-	if wait > 0 {
+	if w.wait > 0 {
 		what = network
 	}
-	r, err := a.reach(ctx, what)
+	r, err := a.connect(ctx, what)
 	if err != nil {
 		return err
 	}
 	defer r.end()
-	var late error
-	if wait > 0 {
-		late = a.waitForPeers(ctx, r, wait, count)
+	if w.wait > 0 {
+		if err := a.waitForPeers(ctx, r, w); err != nil {
+			return err
+		}
 	}
 	rows, err := r.Peers(ctx)
 	if err != nil {
@@ -132,32 +188,33 @@ func (a *app) peers(ctx context.Context, wait time.Duration, count int) error {
 	if err := a.printPeers(rows); err != nil {
 		return err
 	}
-	return late
+	if n := online(rows); w.check && n < w.count {
+		return &chat.Error{Code: chat.CodeNotYet, Text: fmt.Sprintf("%d online, %d wanted", n, w.count)}
+	}
+	return nil
 }
 
-func (a *app) waitForPeers(ctx context.Context, r *reached, wait time.Duration, count int) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
+// waitForPeers returns when enough are online or the time is over.
+func (a *app) waitForPeers(ctx context.Context, r *reached, w wanted) error {
+	waiting, cancel := context.WithTimeout(ctx, w.wait)
 	defer cancel()
-	feed, err := r.Subscribe(ctx, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = feed.Close() }()
-	for {
-		rows, err := r.Peers(ctx)
-		if err == nil && online(rows) >= count {
-			return nil
+	feed, err := r.Subscribe(waiting, 0)
+	for err == nil {
+		var rows []chat.Peer
+		if rows, err = r.Peers(waiting); err == nil && online(rows) >= w.count {
+			break
 		}
 		if err == nil {
-			_, err = feed.Next(ctx)
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			return &chat.Error{Code: chat.CodeNotYet, Text: fmt.Sprintf("fewer than %d are here", count)}
-		}
-		if err != nil {
-			return err
+			_, err = feed.Next(waiting)
 		}
 	}
+	if feed != nil {
+		_ = feed.Close()
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 func online(rows []chat.Peer) int {
@@ -178,6 +235,9 @@ func (a *app) printPeers(rows []chat.Peer) error {
 			}
 		}
 		return nil
+	}
+	if len(rows) == 0 {
+		return a.print(nil, "nobody is here yet\n")
 	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	for _, p := range rows {
@@ -216,18 +276,13 @@ func remark(p chat.Peer) string {
 // watch prints events until it is interrupted. Facts are never left out: when
 // this reader was too slow it asks again from the number it has.
 func (a *app) watch(ctx context.Context, since uint64) error {
-	ctx, stop := untilSignal(ctx)
-	defer stop()
-	r, err := a.reach(ctx, network)
+	r, err := a.connect(ctx, network)
 	if err != nil {
 		return err
 	}
 	defer r.end()
 	for {
 		from, err := a.watchFrom(ctx, r, since)
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
@@ -282,7 +337,7 @@ func eventText(e chat.Event) string {
 		}
 		return fmt.Sprintf("%s %s: %s\n", at, b.Severity, b.Text)
 	}
-	return ""
+	return "" // a resync is for programs
 }
 
 // indent keeps the lines of a message from looking like lines of ours.

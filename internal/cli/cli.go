@@ -8,19 +8,20 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"llchat/internal/chat"
-	"llchat/internal/safetext"
 )
 
 // Window shows api until the user leaves. Plain is line mode.
@@ -41,6 +42,8 @@ type Program struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string
+	// Network is how nodes touch the link; nil is the real one.
+	Network func() (*chat.Network, error)
 }
 
 // app is one run.
@@ -52,162 +55,166 @@ type app struct {
 	plain      bool
 	logLevel   string
 	debugWire  string
+	help       bool // --help of llchat itself
+
+	tree    *cobra.Command
+	err     error // what went wrong, see command
+	connect func(ctx context.Context, what need) (*reached, error)
+	isTTY   func(any) bool
 }
 
-// Run does what args say and returns the exit code of cli.md.
+// Run does what args say and returns the exit code of cli.md. SIGINT, SIGTERM
+// and SIGHUP end what is under way politely.
 func Run(ctx context.Context, p Program, args []string) int {
-	a := &app{Program: p}
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(ctx, signals...)
+	defer stop()
+	return newApp(p).run(ctx, args)
+}
+
+func newApp(p Program) *app {
+	a := &app{Program: p, isTTY: isTerminal}
+	a.connect = a.reach
+	return a
+}
+
+// run is Run without signals. No error reaches fang, which would ask the
+// terminal for its colours before it prints one (2 s on a terminal that does
+// not answer); report prints them.
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
+	a.tree = root
 	root.SetArgs(args)
-	root.SetIn(p.Stdin)
-	root.SetOut(p.Stdout)
-	root.SetErr(p.Stderr)
-	err := fang.Execute(ctx, root,
-		fang.WithoutVersion(),
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	err := fang.Execute(ctx, root, fang.WithoutVersion(), fang.WithoutManpage(), fang.WithoutCompletions(),
 		fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}))
-	return a.report(err)
+	if a.err == nil {
+		a.err = err
+	}
+	// Where the flags could not be read, --json still says who reads on.
+	a.json = a.json || wantsJSON(args)
+	return a.report(a.err)
+}
+
+// wantsJSON looks for --json anywhere among the flags.
+func wantsJSON(args []string) bool {
+	for _, arg := range args {
+		switch value, found := strings.CutPrefix(arg, "--json="); {
+		case arg == "--":
+			return false
+		case arg == "--json":
+			return true
+		case found:
+			on, _ := strconv.ParseBool(value)
+			return on
+		}
+	}
+	return false
 }
 
 func (a *app) root() *cobra.Command {
 	var opt nodeFlags
-	root := &cobra.Command{
-		Use:   "llchat",
-		Short: "Chat with the people on this network, encrypted, without a server",
-		Long: "llchat finds the people on this network and lets you talk to them directly:\n" +
-			"no server, no account. Everything you write is encrypted to the other device.",
-		Example:       "llchat\nllchat demo\nllchat send bob 'lunch?'",
-		Args:          cobra.NoArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return a.window(cmd.Context(), opt) },
-	}
+	root := a.command(spec{
+		use:   "llchat",
+		short: "Chat with the people on this network, encrypted, without a server",
+		long: "llchat finds the people on this network and lets you talk to them directly:\n" +
+			"no server, no account. Everything you write is encrypted to the other device.\n\n" +
+			"Without a command it opens the window (line mode with --plain, or where there\n" +
+			"is no terminal).",
+		example: "llchat\nllchat demo\nllchat send bob 'lunch?'",
+		most:    -1,
+		run: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return a.noCommand(args[0])
+			}
+			return a.window(ctx, opt)
+		},
+	})
+	root.Version = a.Version
+	root.SetVersionTemplate("llchat {{.Version}}\n")
 	f := root.PersistentFlags()
-	f.StringVar(&a.profile, "profile", "", "profile `NAME or DIR` (LLCHAT_HOME moves all profiles)")
-	f.StringArrayVar(&a.interfaces, "interface", nil, "use this network interface only (repeatable)")
+	f.StringVar(&a.profile, "profile", "", "the profile `NAME|DIR` (LLCHAT_HOME moves all profiles)")
+	f.StringArrayVar(&a.interfaces, "interface", nil, "use only the network interface `NAME` (repeatable)")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line")
 	f.BoolVar(&a.plain, "plain", false, "lines in place of the window")
-	f.StringVar(&a.logLevel, "log-level", "warn", "what goes to the log file: error, warn, info or debug")
-	f.StringVar(&a.debugWire, "debug-wire", "", "write the streams to this `FILE`, without their texts")
+	f.StringVar(&a.logLevel, "log-level", "warn", "what goes to the log file: error, warn, info or debug `LEVEL`")
+	f.StringVar(&a.debugWire, "debug-wire", "", "write the streams to `FILE`, without their texts")
+	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions(
+		[]cobra.Completion{"error", "warn", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp))
 	opt.add(root)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &chat.Error{Code: chat.CodeUsage, Text: err.Error(), Hint: "llchat --help"}
-	})
+	root.Flags().VarPF((*helpFlag)(&a.help), "help", "h", "this help").NoOptDefVal = "true"
+	root.SetFlagErrorFunc(a.flagError)
 	root.AddCommand(a.nodeCommands()...)
 	root.AddCommand(a.askCommands()...)
 	root.AddCommand(a.doCommands()...)
 	root.AddCommand(a.selfCommands()...)
+	root.SetHelpCommand(a.helpCommand())
 	return root
 }
 
-// report says what went wrong, where people and where programs read it.
-func (a *app) report(err error) int {
-	if err == nil {
-		return 0
-	}
-	e, ok := errors.AsType[*chat.Error](err)
-	if !ok {
-		e = explain(err)
-	}
-	if a.json {
-		_ = json.NewEncoder(a.Stderr).Encode(e)
-		return e.Code
-	}
-	word := "error"
-	if e.Code == chat.CodeNotYet {
-		word = "not yet"
-	}
-	fmt.Fprintf(a.Stderr, "llchat: %s: %s\n", word, oneLine(e.Text))
-	for _, c := range e.Candidates {
-		fmt.Fprintf(a.Stderr, "  %s\n", candidate(c))
-	}
-	if e.Hint != "" {
-		fmt.Fprintf(a.Stderr, "llchat: hint: %s\n", oneLine(e.Hint))
-	}
-	return e.Code
+// spec is a command to be: one definition for its run, help, completion and
+// manual page.
+type spec struct {
+	use, short, long, example string
+	least, most               int // arguments; most below zero: any number
+	complete                  cobra.CompletionFunc
+	run                       func(ctx context.Context, args []string) error
 }
 
-// oneLine keeps anything that came from outside from moving the cursor.
-func oneLine(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = safetext.Line(l).String()
+// command makes a command whose errors stay in a.err.
+func (a *app) command(s spec) *cobra.Command {
+	if s.complete == nil {
+		s.complete = cobra.NoFileCompletions
 	}
-	return strings.Join(lines, "; ")
+	cmd := &cobra.Command{
+		Use: s.use, Short: s.short, Long: s.long, Example: s.example,
+		Args: cobra.ArbitraryArgs, ValidArgsFunction: s.complete,
+		SilenceErrors: true, SilenceUsage: true, DisableFlagsInUseLine: true,
+	}
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.printHelp(cmd) })
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.err = a.start(cmd, s, args)
+		return nil
+	}
+	return cmd
 }
 
-func candidate(p chat.Peer) string {
-	fingerprint := "key not proven"
-	if !p.Fingerprint.IsZero() {
-		fingerprint = p.Fingerprint.String() + "  " + string(p.Trust)
+// start checks what every command has in common and runs it.
+func (a *app) start(cmd *cobra.Command, s spec, args []string) error {
+	if a.help {
+		a.printHelp(cmd)
+		return nil
 	}
-	return fmt.Sprintf("%s  %s", p.Instance, fingerprint)
-}
-
-// explain finds the exit code and the hint for errors of lower rooms.
-func explain(err error) *chat.Error {
-	e := &chat.Error{Code: chat.CodeError, Text: err.Error()}
-	switch {
-	case errors.Is(err, chat.ErrLocked):
-		e.Text = "another llchat holds this profile"
-		e.Hint = "use that one, or give this one a profile of its own: --profile NAME"
-	case errors.Is(err, context.Canceled):
-		e.Text = "stopped"
-	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "accepts "),
-		strings.HasPrefix(err.Error(), "requires "):
-		e.Code, e.Hint = chat.CodeUsage, "llchat --help"
-	default:
-		e.Hint = chat.HintFor(err)
-	}
-	return e
-}
-
-// logger writes to the log file of the profile.
-func (a *app) logger(path string) (*slog.Logger, io.Closer, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
-		return nil, nil, &chat.Error{
-			Code: chat.CodeUsage, Text: fmt.Sprintf("there is no log level %q", a.logLevel),
-			Hint: "levels: error, warn, info, debug",
+	few := len(args) < s.least
+	if few || s.most >= 0 && len(args) > s.most {
+		word := "many"
+		if few {
+			word = "few"
 		}
+		return usage(fmt.Sprintf("%s: too %s arguments", cmd.Name(), word), "usage: "+cmd.CommandPath()+useArgs(cmd))
 	}
-	f, err := openLog(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: level})), f, nil
-}
-
-// print writes one object as JSON, or its text for people.
-func (a *app) print(v any, text string) error {
-	if !a.json {
-		_, err := io.WriteString(a.Stdout, text)
+	if _, err := a.level(); err != nil {
 		return err
 	}
-	line, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = a.Stdout.Write(append(line, '\n'))
-	return err
+	return s.run(cmd.Context(), args)
 }
 
-// typed puts the type in front of an object's fields (cli.md, JSON).
-func typed(kind string, v any) (json.RawMessage, error) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+// level reads --log-level.
+func (a *app) level() (level slog.Level, err error) {
+	switch a.logLevel {
+	case "error", "warn", "info", "debug":
+		return level, level.UnmarshalText([]byte(a.logLevel))
 	}
-	front, err := json.Marshal(struct {
-		Type string `json:"type"`
-	}{kind})
-	if err != nil || len(body) <= len("{}") {
-		return front, err
-	}
-	return append(append(front[:len(front)-1], ','), body[1:]...), nil
+	return level, usage(fmt.Sprintf("there is no log level %q", a.logLevel), "levels: error, warn, info, debug")
 }
 
 // isTerminal reports whether w is a terminal that a person looks at.
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	return ok && isTTY(f)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

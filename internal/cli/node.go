@@ -2,14 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,8 +18,9 @@ import (
 	"llchat/internal/cli/control"
 )
 
-// endTime is how long a node may take to say goodbye (cli.md, daemon).
-const endTime = 5 * time.Second
+// endTime is how long a node may take to say goodbye, so that all of the end
+// fits into the 5 s of cli.md (daemon).
+const endTime = 4 * time.Second
 
 // nodeFlags are the flags of commands that are nodes.
 type nodeFlags struct {
@@ -29,28 +30,44 @@ type nodeFlags struct {
 
 func (o *nodeFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.nick, "nick", "", "the name that others see")
-	f.Uint16Var(&o.port, "port", 0, "listen on this port (default: the one kept in the profile)")
-	f.StringVar(&o.visibility, "visibility", "", "open (nick and status on the network) or quiet (neither)")
-	f.StringVar(&o.strangers, "strangers", "", "people you do not know may: ask, accept (reach you), refuse")
+	f.StringVar(&o.nick, "nick", "", "the `NAME` that others see")
+	f.Uint16Var(&o.port, "port", 0, "listen on `PORT` (without it: the one kept in the profile)")
+	f.StringVar(&o.visibility, "visibility", "", "open (nick and status on the network) or quiet (neither) `WORD`")
+	f.StringVar(&o.strangers, "strangers", "", "people you do not know may: ask, accept (reach you), refuse `WORD`")
+	for flag, words := range map[string][]cobra.Completion{
+		"visibility": {chat.VisibleOpen, chat.VisibleQuiet},
+		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+// options are the flags as the engine wants them. What this version does not
+// have yet is said here, before anything is made.
+func (o *nodeFlags) options() (chat.Options, error) {
+	if o.visibility == "ghost" {
+		return chat.Options{}, usage("visibility ghost is not in this version yet",
+			"quiet publishes neither nick nor status: --visibility quiet")
+	}
+	return chat.Options{Nick: o.nick, Port: o.port, Visibility: o.visibility, Strangers: o.strangers}, nil
 }
 
 func (a *app) nodeCommands() []*cobra.Command {
 	var d, e nodeFlags
-	daemon := &cobra.Command{
-		Use:     "daemon",
-		Short:   "A node without a window",
-		Example: "llchat daemon --nick bob\nllchat daemon --visibility quiet",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.daemon(cmd.Context(), d, nil) },
-	}
+	daemon := a.command(spec{
+		use: "daemon", short: "A node without a window",
+		long: "Runs a node until SIGTERM or SIGINT. It prints one line when it can be found and\n" +
+			"dialled: ready NAME@HOST PORT FINGERPRINT. Made for systemd (Type=notify), too.",
+		example: "llchat daemon --nick bob\nllchat daemon --visibility quiet --strangers refuse",
+		run:     func(ctx context.Context, _ []string) error { return a.daemon(ctx, d, nil) },
+	})
 	d.add(daemon)
-	echo := &cobra.Command{
-		Use:     "echo",
-		Short:   "A node that accepts everybody and answers every message with its text",
-		Example: "llchat echo --nick parrot",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	echo := a.command(spec{
+		use: "echo", short: "A node that accepts everybody and answers every message with its text",
+		long: "Runs a node for trying things out, in a profile of its own (echo): it accepts\n" +
+			"everybody and answers every message with its text.",
+		example: "llchat echo --nick parrot",
+		run: func(ctx context.Context, _ []string) error {
 			if a.profile == "" {
 				a.profile = "echo"
 			}
@@ -58,132 +75,155 @@ func (a *app) nodeCommands() []*cobra.Command {
 			if e.nick == "" {
 				e.nick = "echo"
 			}
-			return a.daemon(cmd.Context(), e, chat.Echo)
+			return a.daemon(ctx, e, chat.Echo)
 		},
-	}
-	echo.Flags().StringVar(&e.nick, "nick", "", "the name that others see")
-	demo := &cobra.Command{
-		Use:     "demo",
-		Short:   "Try the window alone: an echo peer in the same process, a throw-away profile",
-		Example: "llchat demo",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
-	}
+	})
+	echo.Flags().StringVar(&e.nick, "nick", "", "the `NAME` that others see (without it: echo)")
+	demo := a.command(spec{
+		use: "demo", short: "Try the window alone, with an echo in the same process",
+		long: "Opens the window in a throw-away profile, with an echo for company in the same\n" +
+			"process. Nothing leaves this machine; everything else is as on a network.",
+		example: "llchat demo",
+		run:     func(ctx context.Context, _ []string) error { return a.demo(ctx) },
+	})
 	return []*cobra.Command{daemon, echo, demo}
 }
 
 // running is a node of this process with its control socket.
 type running struct {
 	*chat.Node
-	closers []func()
+	socket  *net.UnixListener
+	served  sync.WaitGroup
+	stop    context.CancelFunc
+	closers []io.Closer
 }
 
 // open starts a node on the profile and answers on its control socket.
-func (a *app) open(ctx context.Context, o nodeFlags, hold bool) (*running, error) {
+func (a *app) open(ctx context.Context, opt chat.Options) (*running, error) {
 	places, err := chat.Places(a.profile)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{}
-	opt := chat.Options{
-		Profile: a.profile, Hold: hold, Nick: o.nick, Port: o.port,
-		Visibility: o.visibility, Strangers: o.strangers, Interfaces: a.interfaces,
+	opt.Profile, opt.Interfaces = a.profile, a.interfaces
+	if a.Network != nil {
+		if opt.Network, err = a.Network(); err != nil {
+			return nil, err
+		}
 	}
+	r := &running{stop: func() {}}
 	if err := a.openLogs(&opt, places.Log, r); err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.release())
 	}
 	if r.Node, err = chat.Open(ctx, opt); err != nil {
-		r.release()
+		_ = r.release()
 		return nil, err
 	}
-	socket, err := control.Listen(places.Socket)
-	if err != nil {
-		r.end()
-		return nil, err
+	if r.socket, err = control.Listen(places.Socket); err != nil {
+		return nil, errors.Join(err, r.end())
 	}
-	r.serve(socket)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	r.served.Go(func() {
+		if err := control.Serve(serving, r.socket, r.Node); err != nil {
+			opt.Log.Error("Control socket ended", "err", err)
+		}
+	})
 	return r, nil
 }
 
 // openLogs opens the log and, if asked for, the record of the streams.
 func (a *app) openLogs(opt *chat.Options, path string, r *running) error {
-	log, file, err := a.logger(path)
+	level, err := a.level()
 	if err != nil {
 		return err
 	}
-	opt.Log = log
-	r.closers = append(r.closers, func() { _ = file.Close() })
+	file, err := openLog(path)
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	r.closers = append(r.closers, file)
+	opt.Log = slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
 	if a.debugWire == "" {
 		return nil
 	}
 	wire, err := os.OpenFile(a.debugWire, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		r.release()
 		return fmt.Errorf("--debug-wire: %w", err)
 	}
+	r.closers = append(r.closers, wire)
 	opt.Wire = wire
-	r.closers = append(r.closers, func() { _ = wire.Close() })
 	return nil
 }
 
-func (r *running) serve(l *net.UnixListener) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	work.Go(func() { _ = control.Serve(ctx, l, r.Node) }) // ends with the node
-	r.closers = append(r.closers, func() { cancel(); work.Wait() })
-}
-
-// end says goodbye and waits for it, at most endTime.
+// end says goodbye and waits for it, at most endTime. The socket goes first:
+// once the node has ended the profile is free, and what the next node puts in
+// the socket's place must not be removed by us. Calls under way are answered
+// by the node.
 func (r *running) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
+	if r.socket != nil {
+		_ = r.socket.Close()
+	}
 	err := r.Close(ctx)
-	r.release()
-	return err
+	r.stop()
+	r.served.Wait()
+	return errors.Join(err, r.release())
 }
 
-func (r *running) release() {
-	for _, f := range r.closers {
-		f()
+func (r *running) release() error {
+	var errs []error
+	for _, c := range r.closers {
+		errs = append(errs, c.Close())
 	}
 	r.closers = nil
+	return errors.Join(errs...)
 }
 
-// untilSignal is ctx that also ends on SIGINT and SIGTERM.
-func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-}
-
-// daemon runs a node until a signal; bot, if any, runs beside it.
+// daemon runs a node until ctx ends; bot, if any, runs beside it, and its
+// failure ends the node.
 func (a *app) daemon(ctx context.Context, o nodeFlags, bot func(context.Context, chat.API) error) error {
-	ctx, stop := untilSignal(ctx)
-	defer stop()
-	r, err := a.open(ctx, o, false)
+	opt, err := o.options()
 	if err != nil {
 		return err
 	}
+	r, err := a.take(ctx, opt)
+	if err != nil {
+		return calm(ctx, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var work sync.WaitGroup
 	if bot != nil {
-		work.Go(func() { _ = bot(ctx, r.Node) })
+		work.Go(func() {
+			if err := bot(ctx, r.Node); err != nil {
+				cancel(err)
+			}
+		})
 	}
-	err = a.sayReady(ctx, r)
+	err = a.sayReady(ctx, r.Node)
 	if err == nil {
 		<-ctx.Done()
+		err = context.Cause(ctx)
 	}
+	notify("STOPPING=1")
+	cancel(nil)
 	work.Wait()
-	if endErr := r.end(); endErr != nil && err == nil {
-		err = endErr
+	return errors.Join(calm(ctx, err), r.end())
+}
+
+// calm makes being told to stop no error.
+func calm(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
 	return err
 }
 
 // sayReady prints the line of cli.md when the node can be found and dialled.
-func (a *app) sayReady(ctx context.Context, r *running) error {
-	s, err := r.Ready(ctx)
+func (a *app) sayReady(ctx context.Context, n *chat.Node) error {
+	s, err := n.Ready(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil // ended before there was a network
-		}
 		return err
 	}
 	name := s.Name.String()
@@ -214,44 +254,64 @@ func notify(state string) {
 
 // window shows the node that runs, or starts one for as long as it is open.
 func (a *app) window(ctx context.Context, o nodeFlags) error {
+	opt, err := o.options()
+	if err != nil {
+		return err
+	}
+	opt.Hold = true
+	r, err := a.take(ctx, opt)
+	if errors.Is(err, chat.ErrLocked) {
+		return a.windowOf(ctx, o)
+	}
+	if err != nil {
+		return calm(ctx, err)
+	}
+	err = a.Window(ctx, r.Node, a.windowOptions())
+	return errors.Join(calm(ctx, err), r.end())
+}
+
+// windowOf shows the node that holds the profile. What the flags ask of it is
+// done where a running node can.
+func (a *app) windowOf(ctx context.Context, o nodeFlags) error {
+	if o.port != 0 || o.visibility != "" {
+		return usage("a node runs on this profile: --port and --visibility are for starting one",
+			"stop it first, or leave these flags out")
+	}
 	client, err := a.client(ctx)
 	if err != nil {
 		return err
 	}
-	if client != nil {
-		defer func() { _ = client.Close() }()
-		return a.Window(ctx, client, a.windowOptions())
+	if client == nil {
+		return chat.ErrLocked
 	}
-	r, err := a.open(ctx, o, true)
-	if err != nil {
-		return err
+	defer func() { _ = client.Close() }()
+	for _, s := range [][2]string{{"nick", o.nick}, {"strangers", o.strangers}} {
+		if s[1] == "" {
+			continue
+		}
+		if err := client.Set(ctx, s[0], s[1]); err != nil {
+			return err
+		}
 	}
-	err = a.Window(ctx, r.Node, a.windowOptions())
-	if endErr := r.end(); endErr != nil && err == nil {
-		err = endErr
-	}
-	return err
+	return calm(ctx, a.Window(ctx, client, a.windowOptions()))
 }
 
 func (a *app) windowOptions() WindowOptions {
 	return WindowOptions{
 		In: a.Stdin, Out: a.Stdout,
-		Plain: a.plain || os.Getenv("LLCHAT_PLAIN") == "1" || os.Getenv("TERM") == "dumb" || !isTerminal(a.Stdout),
+		Plain: a.plain || os.Getenv("LLCHAT_PLAIN") == "1" || os.Getenv("TERM") == "dumb" || !a.isTTY(a.Stdout),
 	}
 }
 
 func (a *app) demo(ctx context.Context) error {
 	n, err := chat.Demo(ctx, "you")
 	if err != nil {
-		return err
+		return calm(ctx, err)
 	}
 	o := a.windowOptions()
 	o.Demo = true
 	err = a.Window(ctx, n, o)
-	end, cancel := context.WithTimeout(context.Background(), endTime)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	if endErr := n.Close(end); endErr != nil && err == nil {
-		err = endErr
-	}
-	return err
+	return errors.Join(calm(ctx, err), n.Close(end))
 }

@@ -3,23 +3,40 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"llchat/internal/chat"
 	"llchat/internal/cli/control"
 )
 
-// startTime is how long a node may hold the profile before its socket answers.
-const startTime = 3 * time.Second
+const (
+	// quietHolder is how long a node may hold the profile while its socket
+	// does not answer: it is starting, or ending (at most endTime).
+	quietHolder = 6 * time.Second
 
-// client connects to the node that holds the profile; nil when none does.
+	// shortHolder is how long a daemon or window waits for a command that
+	// holds the profile, such as send, to be done.
+	shortHolder = 15 * time.Second
+
+	// retryTime is the time between two tries.
+	retryTime = 50 * time.Millisecond
+)
+
+// client connects to the node that holds the profile; nil when none does. A
+// node that was started without $XDG_RUNTIME_DIR, from cron for one, listens
+// in the profile.
 func (a *app) client(ctx context.Context) (*control.Client, error) {
 	places, err := chat.Places(a.profile)
 	if err != nil {
 		return nil, err
 	}
 	c, err := control.Dial(ctx, places.Socket)
+	if inside := filepath.Join(places.Profile, filepath.Base(places.Socket)); errors.Is(err, control.ErrNoNode) && inside != places.Socket {
+		c, err = control.Dial(ctx, inside)
+	}
 	if errors.Is(err, control.ErrNoNode) {
 		return nil, nil
 	}
@@ -45,17 +62,24 @@ type reached struct {
 // that is held while no socket answers belongs to a node that is just
 // starting, or ending: for these few moments it is tried again.
 func (a *app) reach(ctx context.Context, what need) (*reached, error) {
-	deadline := time.Now().Add(startTime)
+	deadline := time.Now().Add(quietHolder)
 	for {
 		r, err := a.reachOnce(ctx, what)
 		if !errors.Is(err, chat.ErrLocked) || time.Now().After(deadline) {
 			return r, err
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := pause(ctx); err != nil {
+			return nil, err
 		}
+	}
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(retryTime):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -67,12 +91,14 @@ func (a *app) reachOnce(ctx context.Context, what need) (*reached, error) {
 	if client != nil {
 		return &reached{API: client, running: true, end: func() { _ = client.Close() }}, nil
 	}
-	var n *chat.Node
-	if what == disk {
-		n, err = chat.OpenOffline(ctx, a.profile)
-	} else {
-		n, err = chat.Open(ctx, chat.Options{Profile: a.profile, Passive: true, Interfaces: a.interfaces})
+	if what == network {
+		n, err := a.open(ctx, chat.Options{Passive: true})
+		if err != nil {
+			return nil, err
+		}
+		return &reached{API: n, end: func() { _ = n.end() }}, nil
 	}
+	n, err := chat.OpenOffline(ctx, a.profile)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +107,62 @@ func (a *app) reachOnce(ctx context.Context, what need) (*reached, error) {
 		defer cancel()
 		_ = n.Close(end)
 	}}, nil
+}
+
+// take opens a node that stays. A node that runs already is ErrLocked at
+// once; commands that hold the profile for a moment are waited for.
+func (a *app) take(ctx context.Context, opt chat.Options) (*running, error) {
+	quiet, short := time.Now().Add(quietHolder), time.Now().Add(shortHolder)
+	for {
+		r, err := a.open(ctx, opt)
+		if !errors.Is(err, chat.ErrLocked) {
+			return r, err
+		}
+		h, herr := a.holder(ctx)
+		switch {
+		case herr != nil:
+			return nil, herr
+		case h == runs:
+			return nil, err
+		case h == unseen && time.Now().After(quiet):
+			return nil, fmt.Errorf("its control socket does not answer: %w", err)
+		case h == passes && time.Now().After(short):
+			return nil, &chat.Error{
+				Code: chat.CodeError, Text: "another llchat command holds this profile",
+				Hint: "end it first (watch, perhaps), or use another profile: --profile NAME",
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// holder says who holds the profile.
+type holder int
+
+const (
+	unseen holder = iota // nobody whose socket answers
+	passes               // a command, for as long as it runs
+	runs                 // a node
+)
+
+func (a *app) holder(ctx context.Context) (holder, error) {
+	client, err := a.client(ctx)
+	if client == nil {
+		return unseen, err
+	}
+	defer func() { _ = client.Close() }()
+	s, err := client.Status(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return unseen, ctx.Err()
+	case err != nil:
+		return unseen, nil // it is just ending
+	case s.Running:
+		return runs, nil
+	}
+	return passes, nil
 }
 
 // openLog opens the log of a profile for this user only (security.md G-5),

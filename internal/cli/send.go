@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"llchat/internal/chat"
+)
+
+const (
+	// maxInput bounds what send reads from stdin: more than fits in a message,
+	// so that a text that is too long is refused, not cut.
+	maxInput = 1 << 20
+
+	// quietTime is how long send says nothing on a terminal.
+	quietTime = time.Second
+
+	// lookTime is how long a node that has just started looks around before
+	// it believes that a name is borne by only one peer.
+	lookTime = 1500 * time.Millisecond
+)
+
+func (a *app) sendCommand() *cobra.Command {
+	var timeout time.Duration
+	cmd := a.command(spec{
+		use: "send PEER TEXT...|-", short: "Send one message and wait until it is on their disk", least: 1, most: -1,
+		long: "Sends one message and waits until it is on the other side's disk. With - the\n" +
+			"text comes from standard input. What cannot be delivered now is kept and goes out\n" +
+			"with the next node of this profile (exit code 3). Writing to somebody unknown pins\n" +
+			"the key that answers, before any text leaves.\n\n" + peerHelp,
+		example:  "llchat send bob 'lunch?'\nllchat send bob@nuc --timeout 1m 'are you there?'\necho 'a long text' | llchat send bob -",
+		complete: a.completePeer,
+		run: func(ctx context.Context, args []string) error {
+			if len(args) == 1 {
+				return usage("send: there is no text", "llchat send PEER TEXT, or - as the text to read it from standard input")
+			}
+			if timeout <= 0 {
+				return usage("send: the timeout must be above zero", "llchat send PEER TEXT --timeout 10s")
+			}
+			return a.send(ctx, args[0], args[1:], timeout)
+		},
+	})
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "wait at most `DURATION` for the receipt")
+	return cmd
+}
+
+// send sends one message and says how it went by its exit code.
+func (a *app) send(ctx context.Context, who string, words []string, timeout time.Duration) error {
+	text, err := a.text(words)
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	patience := a.startPatience(who)
+	defer patience.Stop()
+	r, err := a.connect(ctx, network)
+	if err != nil {
+		return err
+	}
+	defer r.end()
+	feed, err := r.Subscribe(waiting, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = feed.Close() }()
+	m, err := a.hand(waiting, r, who, text)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return &chat.Error{
+			Code: chat.CodeNotYet, Text: fmt.Sprintf("%s did not answer within %v: nothing was sent", who, timeout),
+			Hint: "send it again, with a longer --timeout",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	last := follow(waiting, feed, m)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return a.sendResult(last)
+}
+
+// text is the message: the words, or standard input for "-".
+func (a *app) text(words []string) (string, error) {
+	if len(words) != 1 || words[0] != "-" {
+		return strings.Join(words, " "), nil
+	}
+	in, err := io.ReadAll(io.LimitReader(a.Stdin, maxInput))
+	if err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	return strings.TrimRight(string(in), "\r\n"), nil
+}
+
+// startPatience says once on a terminal that something is being waited for.
+func (a *app) startPatience(who string) *time.Timer {
+	return time.AfterFunc(quietTime, func() {
+		if !a.json && a.isTTY(a.Stderr) {
+			fmt.Fprintf(a.Stderr, "llchat: waiting for %s ...\n", oneLine(who))
+		}
+	})
+}
+
+// hand gives the message to the engine. A node that has just started does not
+// know yet who is here: it looks around first, and waits for a name to appear.
+func (a *app) hand(ctx context.Context, r *reached, who, text string) (chat.Message, error) {
+	if r.running || isContact(ctx, r, who) {
+		return r.Send(ctx, who, text)
+	}
+	for {
+		if err := look(ctx); err != nil {
+			return chat.Message{}, err
+		}
+		m, err := r.Send(ctx, who, text)
+		if e, ok := errors.AsType[*chat.Error](err); !ok || e.Code != chat.CodeNoSuch || !timeFor(ctx, lookTime) {
+			return m, err
+		}
+	}
+}
+
+// look waits for lookTime, or for half of what is left when that is less, so
+// that there is time to send.
+func look(ctx context.Context) error {
+	d := lookTime
+	if end, ok := ctx.Deadline(); ok {
+		d = min(d, time.Until(end)/2)
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func timeFor(ctx context.Context, d time.Duration) bool {
+	end, ok := ctx.Deadline()
+	return !ok || time.Until(end) > d
+}
+
+// isContact reports whether the user keeps somebody under exactly this name.
+func isContact(ctx context.Context, r *reached, who string) bool {
+	rows, err := r.Peers(ctx)
+	if err != nil {
+		return false
+	}
+	for _, p := range rows {
+		if p.Contact() && (p.Name.String() == who || p.Key == who) {
+			return true
+		}
+	}
+	return false
+}
+
+// follow waits for the end of a message's journey, or for a reason why it
+// cannot end now: the time is over, or the node ended. The message is on disk
+// in any case.
+func follow(ctx context.Context, feed chat.Feed, m chat.Message) chat.Event {
+	last := chat.Event{Time: m.Written, Body: m}
+	for {
+		events, err := feed.Next(ctx)
+		if err != nil {
+			return last
+		}
+		for _, e := range events {
+			got, ok := e.Body.(chat.Message)
+			if !ok || got.ID != m.ID || got.Direction != chat.Out {
+				continue
+			}
+			last = e
+			if ended(got) {
+				return last
+			}
+		}
+	}
+}
+
+func ended(m chat.Message) bool {
+	return m.State == chat.Delivered || m.State == chat.Displayed || m.State == chat.Failed ||
+		m.Reason == chat.ReasonWaiting
+}
+
+// sendResult prints the final event and gives the exit code its reason.
+func (a *app) sendResult(e chat.Event) error {
+	m := e.Body.(chat.Message)
+	delivered := m.State == chat.Delivered || m.State == chat.Displayed
+	if !delivered && m.State != chat.Failed && m.Reason == "" {
+		m.Reason = chat.ReasonNoReceipt
+		e.Body = m
+	}
+	if err := a.print(e, ""); err != nil {
+		return err
+	}
+	switch {
+	case delivered:
+		return nil
+	case m.State == chat.Failed:
+		return &chat.Error{Code: chat.CodeRefused, Text: fmt.Sprintf("not sent: %s", m.Reason)}
+	}
+	return &chat.Error{Code: chat.CodeNotYet, Text: whyNotYet(m.Name.String(), m.Reason)}
+}
+
+func whyNotYet(name, reason string) string {
+	switch reason {
+	case chat.ReasonWaiting:
+		return fmt.Sprintf("waiting for acceptance: %s has to accept you first; the message is kept (waiting)", name)
+	case chat.ReasonNotHere:
+		return fmt.Sprintf("%s is not here; the message is kept and goes out when both are (not-here)", name)
+	}
+	return fmt.Sprintf("%s has not confirmed it yet; the message is kept (%s)", name, reason)
+}
