@@ -282,7 +282,7 @@ func TestMain(m *testing.M) {
 		time.Local = time.UTC
 		os.Exit(m.Run())
 	}
-	f := meeting()
+	f := meetingAt(time.Now())
 	f.echo = true
 	f.status.Fresh = os.Getenv("LLCHAT_TUIDEMO") == "fresh"
 	if os.Getenv("LLCHAT_TUIDEMO") == "nobody" {
@@ -295,9 +295,11 @@ func TestMain(m *testing.M) {
 }
 
 // meeting is the cast of the mock-ups.
-func meeting() *fake {
+func meeting() *fake { return meetingAt(noon) }
+
+func meetingAt(now time.Time) *fake {
 	f := newFake()
-	f.at = time.Now().Add(-40 * time.Hour)
+	f.at = now.Add(-40 * time.Hour)
 	grace := peerOf("grace", chat.Verified, chat.Offline)
 	fake := peerOf("grace", chat.Conflict, chat.Online)
 	fake.Fingerprint = pinOf("mallory")
@@ -322,7 +324,7 @@ func meeting() *fake {
 	}}
 	f.message("bob", chat.In, "are you coming to the meeting?", chat.Received)
 	f.message("bob", chat.Out, "yes, with the train at nine", chat.Displayed)
-	f.at = time.Now().Add(-time.Hour)
+	f.at = now.Add(-time.Hour)
 	f.message("bob", chat.In, "morning! the beamer in hall 2 is free until ten\nif we want it we should say so now", chat.Received)
 	f.at = f.at.Add(time.Minute)
 	f.message("bob", chat.Out, "take it. I bring the logic analyser 🦊", chat.Delivered)

@@ -23,6 +23,8 @@ type Options struct {
 	Welcome bool      // show the welcome screen even when a nick was chosen
 	Demo    bool      // the other side is an echo: open its conversation
 	Plain   bool      // line mode, whatever the terminal is
+
+	more []tea.ProgramOption // of tests
 }
 
 const (
@@ -59,7 +61,7 @@ func notATerminal(out io.Writer) bool {
 	return ok && !term.IsTerminal(int(f.Fd()))
 }
 
-func window(ctx context.Context, api chat.API, opt Options, more ...tea.ProgramOption) error {
+func window(ctx context.Context, api chat.API, opt Options) error {
 	release := captureLog()
 	defer release()
 	ctx, cancel := context.WithCancel(ctx)
@@ -68,7 +70,7 @@ func window(ctx context.Context, api chat.API, opt Options, more ...tea.ProgramO
 	p := tea.NewProgram(m, append([]tea.ProgramOption{
 		tea.WithContext(ctx), tea.WithOutput(opt.Out), tea.WithEnvironment(opt.Env),
 		tea.WithFPS(framesPerSecond), tea.WithInput(inputOf(opt)),
-	}, more...)...)
+	}, opt.more...)...)
 
 	pumped := make(chan struct{})
 	go func() {

@@ -154,7 +154,7 @@ func FuzzBuffer(f *testing.F) {
 			if got := len(b.String()); got != b.Len() {
 				t.Fatalf("Len is %d, the text has %d octets", b.Len(), got)
 			}
-			if x < len(b.Line(y)) && utf8.ValidString(b.Line(y)) && !utf8.RuneStart(b.Line(y)[x]) {
+			if x < len(b.Line(y)) && utf8.ValidString(text) && !utf8.RuneStart(b.Line(y)[x]) {
 				t.Fatalf("cursor %d is inside a rune of %q", x, b.Line(y))
 			}
 		}

@@ -156,7 +156,7 @@ func (f *Frame) put(s string, st Style) {
 	f.setStyle(st)
 	for len(s) > 0 {
 		cluster, cw, rest := next(f.Method, s)
-		if cw < 1 || cw > f.width {
+		if cw < 1 || cw > f.width || halfFlag(cluster) {
 			cluster, cw = replacement, 1
 		}
 		// The last cell is for the ellipsis unless the rest fits.

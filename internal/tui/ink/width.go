@@ -29,7 +29,16 @@ func next(m Method, s string) (cluster string, width int, rest string) {
 		return s[:1], 4, s[1:]
 	}
 	cluster = graphemes.FromString(s).First()
+	if halfFlag(cluster) {
+		return cluster, 1, s[len(cluster):]
+	}
 	return cluster, m.StringWidth(cluster), s[len(cluster):]
+}
+
+// halfFlag reports a regional indicator alone: with one more behind it, in the
+// next piece of the row, a terminal would make a flag of the two.
+func halfFlag(cluster string) bool {
+	return len(cluster) == 4 && cluster >= "\U0001F1E6" && cluster <= "\U0001F1FF"
 }
 
 // width of a whole string under the rule that put draws by.
