@@ -92,7 +92,7 @@ func (a *app) nodeCommands() []*cobra.Command {
 // running is a node of this process with its control socket.
 type running struct {
 	*chat.Node
-	socket  *net.UnixListener
+	socket  *control.Listener
 	served  sync.WaitGroup
 	stop    context.CancelFunc
 	closers []io.Closer

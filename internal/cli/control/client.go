@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"llchat/internal/chat"
 )
@@ -25,10 +27,10 @@ type Client struct {
 	path string
 	conn *net.UnixConn
 
-	mu     sync.Mutex // guards the following
-	next   int
-	calls  map[string]chan response
-	closed bool
+	mu    sync.Mutex // guards the following
+	next  int
+	calls map[string]chan response
+	ended error // why no call can be made any more
 }
 
 // Dial connects to the node at path.
@@ -43,10 +45,18 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 }
 
 func connect(ctx context.Context, path string) (*net.UnixConn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", path)
+	short, done, err := shorten(path)
 	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	defer done()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", short)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("%w: %w", ErrNoNode, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	conn := c.(*net.UnixConn)
 	if err := sameUser(conn); err != nil {
@@ -61,10 +71,15 @@ func (c *Client) Close() error { return c.conn.Close() }
 
 // read hands answers to their calls until the connection ends.
 func (c *Client) read() {
+	var why error = errGone
 	in := answers(c.conn)
 	for in.Scan() {
 		var r response
 		if err := json.Unmarshal(in.Bytes(), &r); err != nil {
+			break
+		}
+		if string(r.ID) == "null" && r.Error != nil {
+			why = decodeAnswer(r, nil) // about the connection, not a call
 			break
 		}
 		c.mu.Lock()
@@ -77,7 +92,7 @@ func (c *Client) read() {
 	_ = c.conn.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.closed = true
+	c.ended = why
 	for _, ch := range c.calls {
 		close(ch)
 	}
@@ -101,14 +116,13 @@ func (c *Client) call(ctx context.Context, method string, p params, result any) 
 		c.forget(id)
 		return err
 	}
-	if _, err := c.conn.Write(line); err != nil {
-		c.forget(id)
-		return errGone
-	}
+	// When the write fails the answer that says why may be there already; in
+	// any case read ends every call.
+	_, _ = c.conn.Write(line)
 	select {
 	case r, ok := <-ch:
 		if !ok {
-			return errGone
+			return c.why()
 		}
 		return decodeAnswer(r, result)
 	case <-ctx.Done():
@@ -120,14 +134,21 @@ func (c *Client) call(ctx context.Context, method string, p params, result any) 
 func (c *Client) begin() (string, chan response, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return "", nil, errGone
+	if c.ended != nil {
+		return "", nil, c.ended
 	}
 	c.next++
 	id := strconv.Itoa(c.next)
 	ch := make(chan response, 1)
 	c.calls[id] = ch
 	return id, ch, nil
+}
+
+// why says why the connection ended.
+func (c *Client) why() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
 }
 
 func (c *Client) forget(id string) {

@@ -5,7 +5,11 @@
 // of the commands; their parameters are objects. "subscribe" answers with
 // null and then sends notifications named "event", whose parameter is an
 // event of `llchat watch`. A failed call has the code -32000 and in its data
-// the fields error, hint, code (the exit code) and candidates.
+// the fields error, hint, code (the exit code) and candidates. An error whose
+// id is null is about the connection. Batches are not supported.
+//
+// A slow reader of events holds up nothing but itself: state events coalesce,
+// and for facts that no longer fit it gets one resync.
 //
 // Serve answers for a node, Dial gives a Client, which is a chat.API. The
 // socket is 0600 in a 0700 folder, and only the own user is served
@@ -74,5 +78,7 @@ func failure(err error) *rpcError {
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		return &rpcError{Code: codeFailed, Message: e.Text, Data: e}
 	}
-	return &rpcError{Code: codeFailed, Message: err.Error(), Data: &chat.Error{Code: chat.CodeError, Text: err.Error()}}
+	return &rpcError{Code: codeFailed, Message: err.Error(), Data: &chat.Error{
+		Code: chat.CodeError, Text: err.Error(), Hint: chat.HintFor(err),
+	}}
 }

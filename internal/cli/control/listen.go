@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"syscall"
 )
 
 // errForeign: the other end belongs to somebody else.
@@ -25,9 +26,15 @@ func listen0600(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Listener removes it, under the path that stays valid.
+	l.SetUnlinkOnClose(false)
 	if err := os.Chmod(path, 0o600); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
 	return l, nil
 }
+
+// maxPath is what a socket address holds, with the NUL at its end: 108 octets
+// on Linux, 104 elsewhere.
+const maxPath = len(syscall.RawSockaddrUnix{}.Path)

@@ -25,5 +25,5 @@ func sameUser(c *net.UnixConn) error {
 	if got != nil {
 		return fmt.Errorf("control socket: %w", got)
 	}
-	return allow(int(cred.Uid), os.Getuid())
+	return allow(int(cred.Uid), os.Geteuid())
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"llchat/internal/chat"
 )
@@ -22,23 +23,59 @@ const (
 
 	// writeTime is how long a front-end may leave an answer unread.
 	writeTime = 10 * time.Second
+
+	// graceTime is how long calls may take whose front-end has closed its side:
+	// it may still read the answers (nc -N), or be gone.
+	graceTime = time.Second
+
+	// acceptPause is the time until the next try when the system has no file
+	// descriptor left for another front-end.
+	acceptPause = 100 * time.Millisecond
 )
 
 // Listen makes the socket of a profile. The caller holds the profile, so what
-// lies there is left over from a node that was killed.
-func Listen(path string) (*net.UnixListener, error) {
+// lies there is left over from a node that was killed. Closing the listener
+// removes the socket; the caller does so before it lets go of the profile.
+func Listen(path string) (*Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	l, err := listen0600(path)
+	short, done, err := shorten(path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	return l, nil
+	defer done()
+	l, err := listen0600(short)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return &Listener{UnixListener: l, path: path}, nil
+}
+
+// Listener is a control socket.
+type Listener struct {
+	*net.UnixListener
+	path   string
+	remove sync.Once
+}
+
+// Close removes the socket and accepts no further front-end. It may be called
+// more than once.
+func (l *Listener) Close() error {
+	var err error
+	l.remove.Do(func() {
+		if err = os.Remove(l.path); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		err = errors.Join(err, l.UnixListener.Close())
+	})
+	return err
 }
 
 // Serve answers on l for api until ctx ends, then waits for its connections.
-func Serve(ctx context.Context, l *net.UnixListener, api chat.API) error {
+// Once l is closed nobody new is served; who is there already is, until ctx
+// ends.
+func Serve(ctx context.Context, l *Listener, api chat.API) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	var work sync.WaitGroup
@@ -46,16 +83,21 @@ func Serve(ctx context.Context, l *net.UnixListener, api chat.API) error {
 	slots := make(chan struct{}, maxConns)
 	for {
 		c, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
 		if err != nil {
-			if ctx.Err() != nil {
+			select {
+			case <-time.After(acceptPause):
+				continue
+			case <-ctx.Done():
 				return nil
 			}
-			return fmt.Errorf("control socket: %w", err)
 		}
 		select {
 		case slots <- struct{}{}:
 		default:
-			_ = c.Close()
+			work.Go(func() { turnAway(c) })
 			continue
 		}
 		work.Go(func() {
@@ -64,6 +106,15 @@ func Serve(ctx context.Context, l *net.UnixListener, api chat.API) error {
 			s.serve(ctx)
 		})
 	}
+}
+
+// turnAway says why a front-end too many is not served.
+func turnAway(c *net.UnixConn) {
+	if sameUser(c) == nil {
+		s := &session{conn: c}
+		s.fail(nil, codeFailed, fmt.Sprintf("%d programs use this node already", maxConns))
+	}
+	_ = c.Close()
 }
 
 // session is one front-end.
@@ -76,8 +127,6 @@ type session struct {
 
 func (s *session) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	var calls sync.WaitGroup
-	defer calls.Wait()
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	defer stop()
@@ -85,6 +134,15 @@ func (s *session) serve(ctx context.Context) {
 	if err := sameUser(s.conn); err != nil {
 		return
 	}
+	var calls sync.WaitGroup
+	s.read(ctx, &calls)
+	late := time.AfterFunc(graceTime, cancel)
+	defer late.Stop()
+	calls.Wait()
+}
+
+// read starts a call for each line until the front-end closes its side.
+func (s *session) read(ctx context.Context, calls *sync.WaitGroup) {
 	slots := make(chan struct{}, maxCalls)
 	in := bufio.NewScanner(s.conn)
 	in.Buffer(nil, maxLine)
@@ -106,23 +164,15 @@ func (s *session) serve(ctx context.Context) {
 }
 
 func (s *session) handle(ctx context.Context, line []byte) {
-	var r request
-	if err := json.Unmarshal(line, &r); err != nil {
-		s.fail(nil, codeParse, "not JSON")
+	r, code, problem := parse(line)
+	if problem != "" {
+		s.fail(r.ID, code, problem)
 		return
 	}
-	if r.Version != "2.0" || r.Method == "" {
-		s.fail(r.ID, codeRequest, "not a JSON-RPC 2.0 request")
+	p, err := r.params()
+	if err != nil {
+		s.refuse(r.ID, codeParams, "parameters: "+err.Error())
 		return
-	}
-	var p params
-	if len(r.Params) > 0 {
-		d := json.NewDecoder(bytes.NewReader(r.Params))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&p); err != nil {
-			s.fail(r.ID, codeParams, "parameters: "+err.Error())
-			return
-		}
 	}
 	if r.Method == "subscribe" {
 		s.subscribe(ctx, r.ID, p.Since)
@@ -130,11 +180,43 @@ func (s *session) handle(ctx context.Context, line []byte) {
 	}
 	call, ok := methods[r.Method]
 	if !ok {
-		s.fail(r.ID, codeMethod, "no method "+r.Method)
+		s.refuse(r.ID, codeMethod, fmt.Sprintf("there is no method %q", r.Method))
 		return
 	}
 	result, err := call(ctx, s.api, p)
 	s.answer(r.ID, result, err)
+}
+
+// parse reads a line; problem says what is wrong with it.
+func parse(line []byte) (r request, code int, problem string) {
+	if !utf8.Valid(line) {
+		return r, codeParse, "not UTF-8"
+	}
+	if b := bytes.TrimLeft(line, " \t\r"); len(b) > 0 && b[0] == '[' && json.Valid(line) {
+		return r, codeRequest, "batches are not supported: send one request a line"
+	}
+	if err := json.Unmarshal(line, &r); err != nil {
+		if json.Valid(line) {
+			return request{}, codeRequest, "not a JSON-RPC 2.0 request"
+		}
+		return request{}, codeParse, "not JSON"
+	}
+	if len(r.ID) > 0 && (r.ID[0] == '{' || r.ID[0] == '[' || r.ID[0] == 't' || r.ID[0] == 'f') {
+		return request{}, codeRequest, "an id is a string or a number"
+	}
+	if r.Version != "2.0" || r.Method == "" {
+		return r, codeRequest, "not a JSON-RPC 2.0 request"
+	}
+	return r, 0, ""
+}
+
+func (r request) params() (p params, err error) {
+	if len(r.Params) == 0 {
+		return p, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(r.Params))
+	d.DisallowUnknownFields()
+	return p, d.Decode(&p)
 }
 
 // methods are the commands of the API but subscribe.
@@ -147,6 +229,9 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"block":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
 	"set":      func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
 	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
+		if p.Most <= 0 {
+			p.Most = onePage
+		}
 		return a.History(ctx, p.Who, p.Before, min(p.Most, maxPage))
 	},
 	"draft": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Draft(ctx, p.Key) },
@@ -155,8 +240,11 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	},
 }
 
-// maxPage bounds one page of history.
-const maxPage = 1000
+// Messages in one page of history: when nothing is said, and at most.
+const (
+	onePage = 100
+	maxPage = 1000
+)
 
 func (s *session) subscribe(ctx context.Context, id json.RawMessage, since uint64) {
 	feed, err := s.api.Subscribe(ctx, since)
@@ -166,6 +254,8 @@ func (s *session) subscribe(ctx context.Context, id json.RawMessage, since uint6
 	}
 	defer func() { _ = feed.Close() }()
 	s.answer(id, nil, nil)
+	// Events wait for their reader without end: the feed behind them is
+	// bounded, and says resync when it was.
 	for {
 		events, err := feed.Next(ctx)
 		if err != nil {
@@ -174,7 +264,7 @@ func (s *session) subscribe(ctx context.Context, id json.RawMessage, since uint6
 		}
 		for _, e := range events {
 			raw, err := json.Marshal(e)
-			if err != nil || s.write(response{Version: "2.0", Method: "event", Params: raw}) != nil {
+			if err != nil || s.write(response{Version: "2.0", Method: "event", Params: raw}, time.Time{}) != nil {
 				return
 			}
 		}
@@ -182,8 +272,8 @@ func (s *session) subscribe(ctx context.Context, id json.RawMessage, since uint6
 }
 
 func (s *session) answer(id json.RawMessage, result any, err error) {
-	if id == nil && err == nil {
-		return // a notification
+	if id == nil {
+		return // a notification is never answered
 	}
 	r := response{Version: "2.0", ID: id}
 	if err != nil {
@@ -191,24 +281,33 @@ func (s *session) answer(id json.RawMessage, result any, err error) {
 	} else if r.Result, err = json.Marshal(result); err != nil {
 		r.Error = failure(err)
 	}
-	_ = s.write(r)
+	_ = s.write(r, time.Now().Add(writeTime))
+}
+
+// refuse is fail for what was a request: a notification gets no answer.
+func (s *session) refuse(id json.RawMessage, code int, text string) {
+	if id != nil {
+		s.fail(id, code, text)
+	}
 }
 
 func (s *session) fail(id json.RawMessage, code int, text string) {
 	if id == nil {
 		id = json.RawMessage("null")
 	}
-	_ = s.write(response{Version: "2.0", ID: id, Error: &rpcError{Code: code, Message: text}})
+	_ = s.write(response{Version: "2.0", ID: id, Error: &rpcError{Code: code, Message: text}}, time.Now().Add(writeTime))
 }
 
-func (s *session) write(r response) error {
+// write sends one line; a front-end that does not take it until then is cut
+// off.
+func (s *session) write(r response, until time.Time) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	if err := s.conn.SetWriteDeadline(until); err != nil {
 		return err
 	}
 	if _, err := s.conn.Write(append(line, '\n')); err != nil {
