@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"runtime/debug"
 
@@ -17,13 +18,14 @@ import (
 var version = ""
 
 func main() {
-	os.Exit(cli.Run(context.Background(), cli.Program{
-		Window:  window,
-		Stdin:   os.Stdin,
-		Stdout:  os.Stdout,
-		Stderr:  os.Stderr,
-		Version: versionName(),
-	}, os.Args[1:]))
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, nil))
+}
+
+// run is llchat. A network in place of the real one is for tests.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer, network func() (*chat.Network, error)) int {
+	return cli.Run(ctx, cli.Program{
+		Window: window, Stdin: in, Stdout: out, Stderr: errs, Version: versionName(), Network: network,
+	}, args)
 }
 
 // window shows the terminal window, or line mode where there is no terminal
