@@ -14,6 +14,7 @@ import (
 	_ "github.com/charmbracelet/x/vt"
 	_ "github.com/clipperhouse/displaywidth"
 	_ "github.com/clipperhouse/uax29/v2/graphemes"
+	_ "github.com/godbus/dbus/v5"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/grandcat/zeroconf"
 	_ "github.com/lucasb-eyer/go-colorful"
