@@ -5,7 +5,9 @@
 // Nothing that it sends can leave the machine.
 //
 // Network makes the network of one process. Processes with the same folder
-// are on the same LAN; each host has an address in 127.0.0.0/8.
+// are on the same LAN. Host n announces 192.0.2.n, an address that exists
+// nowhere (RFC 5737; announced loopback addresses are never dialled), and its
+// TCP is that of 127.0.0.n.
 package loop
 
 import (
@@ -32,31 +34,59 @@ const suffix = ".mdns"
 // whether it was for everybody.
 const head = 5
 
-// Network is the LAN in folder as the host with this address sees it.
-func Network(folder string, host netip.Addr) *chat.Network {
-	d := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: host.AsSlice()}}
-	prefix := netip.PrefixFrom(host, 8)
+// lan holds every host's address.
+var lan = netip.MustParsePrefix("192.0.2.0/24")
+
+// loopback is where the TCP of the host with this address is.
+func loopback(a netip.Addr) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, a.As4()[3]}) }
+
+// Network is the LAN in folder as host n sees it.
+func Network(folder string, n byte) *chat.Network {
+	host := netip.AddrFrom4([4]byte{192, 0, 2, n})
+	d := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: loopback(host).AsSlice()}}
+	prefix := netip.PrefixFrom(host, lan.Bits())
 	return &chat.Network{
 		Source: func() (link.Source, error) { return &source{folder: folder, host: prefix}, nil },
 		Listen: func(ctx context.Context, port uint16) ([]net.Listener, uint16, error) {
 			var c net.ListenConfig
-			l, err := c.Listen(ctx, "tcp4", netip.AddrPortFrom(host, port).String())
+			l, err := c.Listen(ctx, "tcp4", netip.AddrPortFrom(loopback(host), port).String())
 			if err != nil {
 				return nil, 0, err
 			}
-			return []net.Listener{l}, l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
+			return []net.Listener{listener{l}}, l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
 		},
 		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-			if !to.Addr().IsLoopback() {
-				return nil, fmt.Errorf("dial %s: not on this machine", to)
+			if !lan.Contains(to.Addr()) {
+				return nil, fmt.Errorf("dial %s: not on this LAN", to)
 			}
-			return d.DialContext(ctx, "tcp4", to.String())
+			return d.DialContext(ctx, "tcp4", netip.AddrPortFrom(loopback(to.Addr()), to.Port()).String())
 		},
 		Interfaces: func() []chat.Interface {
 			return []chat.Interface{{Name: "loop", Addresses: []string{prefix.String()}}}
 		},
 	}
 }
+
+// listener shows who dialled under the address of the LAN.
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	from := c.RemoteAddr().(*net.TCPAddr).AddrPort()
+	host := lan.Addr().As4()
+	host[3] = from.Addr().Unmap().As4()[3]
+	return conn{c, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4(host), from.Port()))}, nil
+}
+
+type conn struct {
+	net.Conn
+	from net.Addr
+}
+
+func (c conn) RemoteAddr() net.Addr { return c.from }
 
 // sources numbers the sockets of this process.
 var sources atomic.Uint64

@@ -21,9 +21,9 @@ func (h heard) Packet(p link.Packet) {
 }
 
 // run starts a source and waits until it can send.
-func run(t *testing.T, folder, addr string) (link.Source, heard) {
+func run(t *testing.T, folder string, n byte) (link.Source, heard) {
 	t.Helper()
-	s, err := Network(folder, netip.MustParseAddr(addr)).Source()
+	s, err := Network(folder, n).Source()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func run(t *testing.T, folder, addr string) (link.Source, heard) {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	for s.Send(1, netip.MustParseAddrPort("127.9.9.9:5353"), nil) != nil {
+	for s.Send(1, netip.MustParseAddrPort("192.0.2.99:5353"), nil) != nil {
 		time.Sleep(time.Millisecond)
 	}
 	return s, h
@@ -49,17 +49,17 @@ func TestLAN(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	a, atA := run(t, folder, "127.0.0.2")
-	_, atB := run(t, folder, "127.0.0.3")
+	a, atA := run(t, folder, 2)
+	_, atB := run(t, folder, 3)
 	if err := a.Send(1, netip.AddrPort{}, []byte("all")); err != nil {
 		t.Fatal(err)
 	}
 	for name, at := range map[string]heard{"the sender": atA, "the other": atB} {
-		if p := <-at; string(p.Data) != "all" || !p.Multicast || p.Src != netip.MustParseAddrPort("127.0.0.2:5353") {
+		if p := <-at; string(p.Data) != "all" || !p.Multicast || p.Src != netip.MustParseAddrPort("192.0.2.2:5353") {
 			t.Errorf("%s heard %+v", name, p)
 		}
 	}
-	if err := a.Send(1, netip.MustParseAddrPort("127.0.0.3:5353"), []byte("one")); err != nil {
+	if err := a.Send(1, netip.MustParseAddrPort("192.0.2.3:5353"), []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	if p := <-atB; string(p.Data) != "one" || p.Multicast {
@@ -72,8 +72,31 @@ func TestLAN(t *testing.T) {
 
 // Tests send nothing beyond this machine.
 func TestStaysHere(t *testing.T) {
-	n := Network(t.TempDir(), netip.MustParseAddr("127.0.0.2"))
-	if _, err := n.Dial(t.Context(), netip.MustParseAddrPort("192.0.2.1:80")); err == nil {
+	n := Network(t.TempDir(), 2)
+	if _, err := n.Dial(t.Context(), netip.MustParseAddrPort("198.51.100.1:80")); err == nil {
 		t.Error("dialled another machine")
+	}
+}
+
+// A listener sees who dials under the address that the LAN knows.
+func TestDial(t *testing.T) {
+	folder := t.TempDir()
+	l, port, err := Network(folder, 3).Listen(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l[0].Close() }()
+	c, err := Network(folder, 2).Dial(t.Context(), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.3"), port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	got, err := l[0].Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = got.Close() }()
+	if from := netip.MustParseAddrPort(got.RemoteAddr().String()).Addr(); from != netip.MustParseAddr("192.0.2.2") {
+		t.Errorf("from %v", from)
 	}
 }
