@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -29,8 +30,12 @@ func (n *Node) status() Status {
 	s := faceSettings(n.settings)
 	s.Fingerprint, s.Port, s.Running = n.id.Pin(), n.port, !n.opt.Passive
 	s.Profile, s.Health, s.PostQuantum = n.prof.Dir(), n.health.Items(), postQuantum()
+	s.Interfaces, s.Addresses = []Interface{}, []string{} // never null in JSON
 	if n.net.Interfaces != nil {
-		s.Interfaces = n.net.Interfaces()
+		s.Interfaces = append(s.Interfaces, n.net.Interfaces()...)
+	}
+	if n.port != 0 {
+		s.Addresses = append(s.Addresses, addressesOf(s.Interfaces, n.port)...)
 	}
 	select {
 	case <-n.ready:
@@ -38,6 +43,25 @@ func (n *Node) status() Status {
 	default:
 	}
 	return s
+}
+
+// addressesOf is where a node that listens on a port can be dialled.
+func addressesOf(used []Interface, port uint16) []string {
+	var addrs []string
+	for _, i := range used {
+		for _, text := range i.Addresses {
+			p, err := netip.ParsePrefix(text)
+			if err != nil {
+				continue
+			}
+			a := p.Addr()
+			if a.IsLinkLocalUnicast() && a.Is6() {
+				a = a.WithZone(i.Name)
+			}
+			addrs = append(addrs, netip.AddrPortFrom(a, port).String())
+		}
+	}
+	return addrs
 }
 
 // Peers implements API: contacts first, then the others by name.
