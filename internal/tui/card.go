@@ -95,14 +95,10 @@ type cardKey struct {
 	open   string
 	card   card
 	on     bool
-	w      int
-	short  bool
+	w, h   int
 	theme  int
 	method ink.Method
 }
-
-// shortCard is the height of the list below which cards have no blank rows.
-const shortCard = 20
 
 func (c *cardCache) clear() { *c = cardCache{} }
 
@@ -113,19 +109,28 @@ func (m *model) card(c *conv, w int) []ink.Line {
 		return nil
 	}
 	_, h := m.listSize()
-	key := cardKey{m.open, kind, m.onCard, w, h < shortCard, m.theme.ID, m.method}
+	key := cardKey{m.open, kind, m.onCard, w, h, m.theme.ID, m.method}
 	if m.cards.key == key && m.cards.rows != nil {
 		return m.cards.rows
 	}
+	rows := m.drawCard(kind, w, false)
+	if len(rows) > h {
+		rows = m.drawCard(kind, w, true)
+	}
+	m.cards = cardCache{key, rows}
+	return rows
+}
+
+// drawCard draws a card; a short one has no blank rows.
+func (m *model) drawCard(kind card, w int, short bool) []ink.Line {
 	b := m.newBox(w, m.onCard, kind == conflictCard)
-	b.short = key.short
+	b.short = short
 	if kind == requestCard {
 		m.fillRequest(b, m.openEntry())
 	} else {
 		m.fillConflict(b, m.openEntry())
 	}
-	m.cards = cardCache{key, b.close(m.cardKeys())}
-	return m.cards.rows
+	return b.close(m.cardKeys())
 }
 
 func (m *model) fillRequest(b *box, e *entry) {
@@ -337,12 +342,21 @@ func (b *box) close(keys []hint) []ink.Line {
 	if b.on {
 		style = ink.Acc | ink.Bold
 	}
+	narrow := b.inner < 30
 	var segs []ink.Seg
-	if !b.on {
+	switch {
+	case b.on:
+	case narrow:
+		segs = append(segs, ink.L(ink.Acc|ink.Bold, "Tab "))
+	default:
 		segs = append(segs, ink.L(ink.Acc|ink.Bold, "Tab"), ink.L(ink.Mut, ", then  "))
 	}
+	gap := ink.L(ink.Fg, "   ")
+	if narrow {
+		gap = ink.L(ink.Fg, " ")
+	}
 	for _, k := range keys {
-		segs = append(segs, ink.O(style, k.key), ink.L(ink.Fg, " "), ink.O(ink.Fg, k.does), ink.L(ink.Fg, "   "))
+		segs = append(segs, ink.O(style, k.key), ink.L(ink.Fg, " "), ink.O(ink.Fg, k.does), gap)
 	}
 	b.row(segs...)
 	if !b.bare {

@@ -57,35 +57,34 @@ type conv struct {
 
 func newConv(key string) *conv { return &conv{key: key, follow: true} }
 
-// find returns the place of a message by its id, or -1. News is about the
-// newest messages nearly always.
-func (c *conv) find(id string) int {
-	for i := len(c.lines) - 1; i >= 0; i-- {
-		if c.lines[i].ID == id {
-			return i
+// place returns where a message belongs, and whether it is there already.
+// Rows never change and grow with time, so that a message that is newer than
+// all others costs nothing, however long the conversation is.
+func (c *conv) place(m *chat.Message) (at int, there bool) {
+	if m.Row == 0 { // not stored yet: known by its id alone
+		at = slices.IndexFunc(c.lines, func(l line) bool { return l.ID == m.ID })
+		if at >= 0 {
+			return at, true
 		}
+		return len(c.lines), false
 	}
-	return -1
+	if n := len(c.lines); n == 0 || c.lines[n-1].Row < m.Row {
+		return n, false
+	}
+	at, _ = slices.BinarySearchFunc(c.lines, m.Row, func(l line, row int64) int { return cmp.Compare(l.Row, row) })
+	return at, c.lines[at].Row == m.Row && c.lines[at].ID == m.ID
 }
 
 // add takes in a message, new or in a new state, and reports whether it is new.
 func (c *conv) add(m chat.Message) bool {
-	if i := c.find(m.ID); i >= 0 {
-		v := c.lines[i].version + 1
-		if m.Row == 0 {
-			m.Row = c.lines[i].Row
-		}
-		c.lines[i] = line{m, v}
+	i, there := c.place(&m)
+	if there {
+		m.Row = c.lines[i].Row
+		c.lines[i] = line{m, c.lines[i].version + 1}
 		return false
 	}
-	n := len(c.lines)
-	if n == 0 || c.lines[n-1].Row <= m.Row {
-		c.lines = append(c.lines, line{Message: m})
-		return true
-	}
-	i, _ := slices.BinarySearchFunc(c.lines, m.Row, func(l line, row int64) int { return cmp.Compare(l.Row, row) })
 	c.lines = slices.Insert(c.lines, i, line{Message: m})
-	if !c.follow && i <= c.top {
+	if !c.follow && i <= c.top && i < len(c.lines)-1 {
 		c.top++
 	}
 	return true

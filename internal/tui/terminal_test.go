@@ -93,7 +93,7 @@ func (s *screenOf) press(names ...string) {
 	for _, n := range names {
 		if letter, ok := strings.CutPrefix(n, "alt+"); ok && len(letter) == 1 {
 			s.emu.SendText("\x1b" + letter) // the emulator forgets these
-			s.wait(500 * time.Millisecond) // the reader waits whether more of a sequence comes
+			s.wait(500 * time.Millisecond)  // the reader waits whether more of a sequence comes
 			continue
 		}
 		k := keyOf(n)
