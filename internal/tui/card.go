@@ -346,14 +346,17 @@ func (b *box) close(keys []hint) []ink.Line {
 	var segs []ink.Seg
 	switch {
 	case b.on:
-	case narrow:
+	case b.bare:
 		segs = append(segs, ink.L(ink.Acc|ink.Bold, "Tab "))
 	default:
 		segs = append(segs, ink.L(ink.Acc|ink.Bold, "Tab"), ink.L(ink.Mut, ", then  "))
 	}
 	gap := ink.L(ink.Fg, "   ")
-	if narrow {
+	switch {
+	case narrow:
 		gap = ink.L(ink.Fg, " ")
+	case b.bare:
+		gap = ink.L(ink.Fg, "  ")
 	}
 	for _, k := range keys {
 		segs = append(segs, ink.O(style, k.key), ink.L(ink.Fg, " "), ink.O(ink.Fg, k.does), gap)

@@ -183,6 +183,7 @@ func (m *model) gotPeers(msg peersMsg) tea.Cmd {
 	}
 	m.book.replace(msg.peers, msg.requests, m.fresh)
 	m.look++
+	m.listed = true
 	return m.greetDemo()
 }
 

@@ -107,9 +107,9 @@ func (m *model) drawHead(f *ink.Frame, t *talk, row int) {
 		f.Put(ink.L(ink.Fg, " "))
 	}
 	f.Put(ink.O(onGround(t.s.style&^ink.Bold, ground), word))
-	if t.l.cw >= mediumColumns && t.l.head == 1 {
+	if room := min(24, f.Room()-30); t.l.cw >= mediumColumns && t.l.head == 1 && room > 8 {
 		f.Put(ink.L(ink.Mut|ground, "  "))
-		f.PutCut(ink.T(ink.Mut|ground, t.e.peer.Instance), max(0, min(24, f.Room()-30)))
+		f.PutCut(ink.T(ink.Mut|ground, t.e.peer.Instance), room)
 	}
 	m.drawHeadRight(f, t, ground)
 	t.ground = ground

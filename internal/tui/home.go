@@ -106,6 +106,10 @@ func (m *model) somebody(s *sheet) {
 
 // nobody is a diagnosis, not an empty list.
 func (m *model) nobody(s *sheet) {
+	if !m.listed {
+		s.row(ink.L(ink.Mut, "   looking around"))
+		return
+	}
 	s.row(ink.L(ink.Fg|ink.Bold, "   Nobody here yet"))
 	s.row(ink.L(ink.Mut, "   llchat is listening. Here is what it knows:"))
 	s.row()

@@ -105,6 +105,8 @@ func (m *model) windowKey(name string) (tea.Cmd, bool) {
 		return m.tryAgain(), true
 	case "ctrl+l":
 		return tea.ClearScreen, true
+	case "ctrl+z":
+		return tea.Suspend, true
 	default:
 		if len(name) == 5 && name[:4] == "alt+" && '1' <= name[4] && name[4] <= '9' {
 			return m.number(int(name[4] - '1')), true

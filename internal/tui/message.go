@@ -136,6 +136,9 @@ func (m *model) drawMessage(c *conv, l *line, before uint8, w int) []ink.Line {
 		blank()
 	}
 	if before&beforeNew != 0 {
+		if !tight && before&(beforeDay|beforePause) == 0 {
+			blank()
+		}
 		rows = append(rows, m.newLine(c, w))
 		if !tight {
 			blank()

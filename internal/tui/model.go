@@ -44,7 +44,8 @@ type model struct {
 	term    terminal
 
 	status  chat.Status
-	loaded  bool // status and peers are here
+	loaded  bool // the status is here
+	listed  bool // the peers are here
 	book    *book
 	health  []health.Item
 	fresh   map[string]bool // peers with news since a list was asked for
@@ -150,7 +151,12 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		return tea.Batch(m.key(msg), m.keepDraft(m.current()))
+		var seen tea.Cmd
+		if !m.focused { // not every terminal tells that it has the keys again
+			m.focused = true
+			seen = m.look4Unread()
+		}
+		return tea.Batch(seen, m.key(msg), m.keepDraft(m.current()))
 	case tea.PasteMsg:
 		return tea.Batch(m.paste(msg.Content), m.keepDraft(m.current()))
 	case tea.WindowSizeMsg:

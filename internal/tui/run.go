@@ -78,6 +78,7 @@ func window(ctx context.Context, api chat.API, opt Options) error {
 		pump(ctx, api, p.Send)
 	}()
 	_, err := p.Run()
+	ended := ctx.Err() != nil
 
 	// What was being written is on disk before anything else ends.
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), lastWrites)
@@ -85,13 +86,10 @@ func window(ctx context.Context, api chat.API, opt Options) error {
 	m.saveAll(last)
 	cancel()
 	<-pumped
-	if ctxEnded := errors.Is(err, context.Canceled) || errors.Is(err, tea.ErrInterrupted); ctxEnded {
+	if err == nil || ended || errors.Is(err, tea.ErrInterrupted) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("show window: %w", err)
-	}
-	return nil
+	return fmt.Errorf("show window: %w", err)
 }
 
 func inputOf(opt Options) io.Reader {

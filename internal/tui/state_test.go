@@ -257,6 +257,20 @@ func TestScroll(t *testing.T) {
 	})
 }
 
+// TestKeyMeansFocus: a terminal that told that it lost the keys and never told
+// that it has them again does not leave messages unread for ever.
+func TestKeyMeansFocus(t *testing.T) {
+	withBob(t, 80, 24, func(d *driver) {
+		d.send(tea.BlurMsg{})
+		d.emit(d.api.message("bob", chat.In, "hello", chat.Received))
+		d.typing("h")
+		d.wait(seenAfter)
+		if got := d.m.View().WindowTitle; got != "llchat" {
+			t.Errorf("title is %q", got)
+		}
+	})
+}
+
 func TestDaysAndPauses(t *testing.T) {
 	withBob(t, 80, 24, func(d *driver) {
 		d.m.now = func() time.Time { return noon.Add(48 * time.Hour) }
