@@ -10,6 +10,10 @@
 // is visible and keeps the rows of the last thousand messages; nothing costs
 // more when the history grows.
 //
+// Colours follow the terminal: truecolour, 256, 16 or none (NO_COLOR), and its
+// ground, asked for without waiting. LLCHAT_THEME=dark, light or contrast
+// chooses, LLCHAT_ASCII=1 keeps signs to ASCII as on the Linux console.
+//
 // Drawing goes through package ink, which takes a peer's text only as
 // [safetext.Text].
 package tui
