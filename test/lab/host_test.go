@@ -123,10 +123,17 @@ func (h *host) address() string { return fmt.Sprintf("10.77.0.%d", h.no) }
 // linkLocal is the host's IPv6 address, without a zone.
 func (h *host) linkLocal() string { return fmt.Sprintf("fe80::4c:4cff:fe00:%x", h.no) }
 
+// machineWord and userWord are what the hosts and their users are called.
+// Neither may ever be on the wire (README 3, "Names llchat generates").
+const (
+	machineWord = "-cormorant"
+	userWord    = "sandpiper"
+)
+
 // hostMain is the first process of a host: it makes the mounts, adopts
 // orphans, and ends when its input does.
 func hostMain(args []string) error {
-	if err := unix.Sethostname([]byte(args[0])); err != nil {
+	if err := unix.Sethostname([]byte(args[0] + machineWord)); err != nil {
 		return fmt.Errorf("host name: %w", err)
 	}
 	if err := ownMounts(args[1]); err != nil {
@@ -189,6 +196,7 @@ func (h *host) environment(more ...string) []string {
 	home := filepath.Join(h.dir, "home")
 	return slices.Concat([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8", "TERM=xterm-256color",
+		"USER=" + userWord, "LOGNAME=" + userWord,
 	}, more)
 }
 

@@ -97,7 +97,8 @@ type process struct {
 	t     testing.TB
 	what  string
 	cmd   *exec.Cmd
-	ended chan struct{} // closed when it is gone
+	in    io.WriteCloser // its standard input
+	ended chan struct{}  // closed when it is gone
 	read  sync.WaitGroup
 
 	mu    sync.Mutex
@@ -114,6 +115,9 @@ func (h *host) background(t testing.TB, how []as, args ...string) *process {
 	p.cmd = h.command(context.Background(), how, args...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	p.cmd.Stderr = (*sayer)(p)
@@ -180,6 +184,25 @@ func (p *process) alive() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// tell writes a line to its standard input.
+func (p *process) tell(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.in, line+"\n"); err != nil {
+		p.t.Fatalf("%s: %v", p.what, err)
+	}
+}
+
+// hangUp ends its standard input and waits for it to end.
+func (p *process) hangUp() {
+	p.t.Helper()
+	_ = p.in.Close()
+	select {
+	case <-p.ended:
+	case <-time.After(stopTime):
+		p.t.Fatalf("%s: still running after its input ended\n%s", p.what, p.errors())
 	}
 }
 
