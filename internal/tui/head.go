@@ -96,7 +96,7 @@ func (m *model) drawHead(f *ink.Frame, t *talk, row int) {
 		f.Put(ink.L(ink.Fg|ground, " "))
 	}
 	word := t.s.short
-	if t.l.cw >= mediumColumns+20 {
+	if t.l.cw >= mediumColumns {
 		word = t.s.long
 	}
 	f.Put(m.mark(t.s.mark, onGround(t.s.style, ground)), ink.L(ink.Fg|ground, " "))

@@ -37,7 +37,11 @@ func (w *welcome) insert(text string) {
 func (m *model) startWelcome() {
 	m.screen = welcoming
 	m.welcome = welcome{}
-	m.welcome.nick.Set(m.status.Nick.String())
+	nick := m.status.Nick.String()
+	if nick == "" { // the word that the node made up
+		nick, _, _ = strings.Cut(m.status.Name.String(), "@")
+	}
+	m.welcome.nick.Set(nick)
 	for i, r := range reaches {
 		if r.value == m.status.Strangers {
 			m.welcome.reach = i
