@@ -73,7 +73,9 @@ func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
 	}
 }
 
-// print writes one line. Only cleaned text and our own words come here.
+// print writes one line. Only cleaned text and our own words come here, and a
+// word of ours or a time comes first: a name or a text that reads like an
+// alarm must not stand where alarms stand (security.md 10.5).
 func (p *plain) print(parts ...any) {
 	if p.failed == nil {
 		_, p.failed = fmt.Fprintln(p.out, oneRow(fmt.Sprint(parts...)))
@@ -175,7 +177,7 @@ func (p *plain) peer(news chat.Peer) {
 	if old := p.peers.get(news.Key); old != nil {
 		was, trust = old.section, old.peer.Trust
 		if news.Gone && was != hidden && was != quiet {
-			p.print(old.name, ", ", wordOf(&old.peer), ": gone")
+			p.print("gone: ", old.name, ", ", wordOf(&old.peer))
 		}
 	}
 	e := p.peers.put(news)
@@ -185,11 +187,11 @@ func (p *plain) peer(news chat.Peer) {
 	here := func(s section) bool { return s == near || s == strangers || s == asking }
 	switch {
 	case e.peer.Trust != trust && trust != "":
-		p.print(e.name, " is now ", wordOf(&e.peer))
+		p.print("now ", wordOf(&e.peer), ": ", e.name)
 	case here(e.section) && !here(was):
-		p.print(e.name, ", ", wordOf(&e.peer), ": here")
+		p.print("here: ", e.name, ", ", wordOf(&e.peer))
 	case !here(e.section) && here(was):
-		p.print(e.name, ", ", wordOf(&e.peer), ": gone")
+		p.print("gone: ", e.name, ", ", wordOf(&e.peer))
 	}
 }
 

@@ -92,13 +92,13 @@ func TestPlainLines(t *testing.T) {
 		{"nobody", []string{"/msg nobody hi"}, "error: nobody here is called nobody\nhint: /who lists who is here\n", nil},
 		{"accept", []string{"/accept wei"}, "", []string{"accept " + pinOf("wei").String()}},
 		{"accept the only one", []string{"/accept"}, "", []string{"accept " + pinOf("wei").String()}},
-		{"block", []string{"/block ivo"}, "ivo is now blocked\ndone: ivo is blocked\n", []string{"block " + pinOf("ivo").String()}},
+		{"block", []string{"/block ivo"}, "now blocked: ivo\ndone: ivo, blocked\n", []string{"block " + pinOf("ivo").String()}},
 		{"nick", []string{"/nick Anna"}, "done: nick is Anna\n", []string{"set nick Anna"}},
 		{"away", []string{"/away lunch"}, "done: status is away\n", []string{"set status away", "set message lunch"}},
 		{"status", []string{"/status reading"}, "done: message is reading\n", []string{"set message reading"}},
 		{"back", []string{"/back"}, "done: status is avail\n", []string{"set status avail", "set message "}},
-		{"who", []string{"/who iv"}, "ivo, pinned, away, key 824baf8f\n", nil},
-		{"who nobody", []string{"/who zzz"}, "nobody\n", nil},
+		{"who", []string{"/who iv"}, "who: ivo, pinned, away, key 824baf8f\n", nil},
+		{"who nobody", []string{"/who zzz"}, "who: nobody\n", nil},
 		{"help", []string{"/help quit"}, "/quit: leave; drafts are kept\n", nil},
 		{"no command", []string{"/acept wei"}, "error: no command /acept\nhint: did you mean /accept?\n", nil},
 		{"wrong use", []string{"/nick"}, "error: /nick NAME: change the name that others see\n", nil},
@@ -166,10 +166,10 @@ func TestPlainEvents(t *testing.T) {
 			{out, "09:06 to bob: waiting\n"},
 			{delivered, "09:06 to bob: delivered\n"},
 			{failed, "09:06 to bob: not sent: the outbox is full\n"},
-			{judy, "judy, pinned: here\n"},
+			{judy, "here: judy, pinned\n"},
 			{judy, ""},
-			{gone, "judy, pinned: gone\n"},
-			{kai, "kai, unproven: gone\n"},
+			{gone, "gone: judy, pinned\n"},
+			{kai, "gone: kai, unproven\n"},
 			{chat.ConflictNotice{Fingerprint: pinOf("mallory"), OfName: safetext.Name("grace")},
 				"ALARM another key claims the name grace: key " + strings.Join(pinOf("mallory").Groups(), " ") + ". nothing is sent to it. /block c0a49776 hides it\n"},
 			{chat.Resync{Seq: 7}, "note: some events were missed; /who shows who is here now\n"},
@@ -220,6 +220,34 @@ func TestPlainEnds(t *testing.T) {
 	if err := Plain(t.Context(), meeting(), strings.NewReader("/who\n"), brokenPipe{}); err == nil {
 		t.Error("a broken output is no error")
 	}
+}
+
+// TestPlainNamesStartNoLine: a name that reads like an alarm does not stand
+// where alarms stand.
+func TestPlainNamesStartNoLine(t *testing.T) {
+	const name = "ALARM all is lost"
+	api := meeting()
+	inLines(t, api, func(t *testing.T, l *lineMode) {
+		out := l.take()
+		p := peerOf(name, chat.Pinned, chat.Online)
+		gone := p
+		gone.Presence = chat.Offline
+		asks := peerOf(name+"!", chat.Unknown, chat.Online)
+		api.mu.Lock()
+		api.peers = append(api.peers, p)
+		api.emit(p, gone, p, chat.Request{Fingerprint: asks.Fingerprint, Name: safetext.Name(name), Body: safetext.Body(name + "\n" + name)},
+			api.message(name, chat.In, name+"\n"+name, chat.Received))
+		api.mu.Unlock()
+		out += l.take() + l.say("/who") + l.say(`/block "`+name+`"`)
+		if n := strings.Count(out, name); n < 10 {
+			t.Errorf("the name is there %d times:\n%s", n, out)
+		}
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "ALARM") {
+				t.Errorf("line %q", line)
+			}
+		}
+	})
 }
 
 type brokenPipe struct{}

@@ -147,7 +147,7 @@ func (p *plain) judge(rest string, call func(ctx context.Context, who string) (c
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.print("done: ", peer.Name, " is ", wordOf(&peer))
+	p.print("done: ", peer.Name, ", ", wordOf(&peer))
 	return nil
 }
 
@@ -166,7 +166,7 @@ func (p *plain) who(filter string) {
 	defer p.mu.Unlock()
 	found := p.peers.matching(filter)
 	for _, e := range found {
-		line := fmt.Sprint(e.name, ", ", wordOf(&e.peer), ", ", presenceWord(e.peer.Presence))
+		line := fmt.Sprint("who: ", e.name, ", ", wordOf(&e.peer), ", ", presenceWord(e.peer.Presence))
 		if !e.label.IsEmpty() {
 			line += fmt.Sprint(", key ", e.label)
 		}
@@ -176,7 +176,7 @@ func (p *plain) who(filter string) {
 		p.print(line)
 	}
 	if len(found) == 0 {
-		p.print("nobody")
+		p.print("who: nobody")
 	}
 }
 

@@ -375,7 +375,7 @@ func TestDumbTerminal(t *testing.T) {
 			if err := Run(t.Context(), meetingAt(noon), opt); err != nil {
 				t.Fatal(err)
 			}
-			if strings.ContainsRune(out.String(), '\x1b') || !strings.Contains(out.String(), "bob, verified") {
+			if strings.ContainsRune(out.String(), '\x1b') || !strings.Contains(out.String(), "who: bob, verified") {
 				t.Errorf("output is %q", out.String())
 			}
 		})
