@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
+
+	"llchat/internal/mdns/wire"
 )
 
 // 174-11.10, 174-11.11: the port is that of the SRV record; what the text says
@@ -69,4 +72,32 @@ func Test174_3_7_AddressChange(t *testing.T) {
 
 func hasAddr(ip string) func(netip.AddrPort) bool {
 	return func(a netip.AddrPort) bool { return a.Addr() == netip.MustParseAddr(ip) }
+}
+
+// L-23, T-23: beyond 10,000 new instances a second the rest is not looked at,
+// and the user hears of a crowd.
+func TestL23_NewInstancesASecond(t *testing.T) {
+	l, a := ready(t)
+	const all, each = 12_000, 50
+	for i := 0; i < all; i += each {
+		src := fmt.Sprintf("10.0.%d.%d", 1+i/each/250, 1+i/each%250)
+		m := wire.Message{Response: true}
+		for j := range each {
+			c := claim{label: fmt.Sprintf("u%d", i+j), host: "h", port: 5298}
+			m.Answers = append(m.Answers, c.records(t)[:2]...)
+		}
+		l.say(src, m)
+	}
+	l.run(0)
+	first := len(a.e.cache.byKey)
+	l.run(2 * time.Second)
+	shed := 0
+	for _, ev := range a.events {
+		if ev.Kind == Overload {
+			shed += ev.Shed
+		}
+	}
+	if first > maxPeers || shed < all-newRate {
+		t.Errorf("%d instances kept, %d shed, want at most %d and at least %d", first, shed, maxPeers, all-newRate)
+	}
 }
