@@ -58,8 +58,7 @@ func (a *app) send(ctx context.Context, who string, words []string, timeout time
 	}
 	waiting, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	patience := a.startPatience(who)
-	defer patience.Stop()
+	defer a.startPatience(who)()
 	r, err := a.connect(ctx, network)
 	if err != nil {
 		return err
@@ -100,12 +99,21 @@ func (a *app) text(words []string) (string, error) {
 }
 
 // startPatience says once on a terminal that something is being waited for.
-func (a *app) startPatience(who string) *time.Timer {
-	return time.AfterFunc(quietTime, func() {
-		if !a.json && a.isTTY(a.Stderr) {
-			fmt.Fprintf(a.Stderr, "llchat: waiting for %s ...\n", oneLine(who))
-		}
+// Once stop has returned nothing more is said.
+func (a *app) startPatience(who string) (stop func()) {
+	if a.json || !a.isTTY(a.Stderr) {
+		return func() {}
+	}
+	said := make(chan struct{})
+	t := time.AfterFunc(quietTime, func() {
+		defer close(said)
+		fmt.Fprintf(a.Stderr, "llchat: waiting for %s ...\n", oneLine(who))
 	})
+	return func() {
+		if !t.Stop() {
+			<-said
+		}
+	}
 }
 
 // hand gives the message to the engine. A node that has just started does not
