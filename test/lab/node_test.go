@@ -142,11 +142,13 @@ func (n *node) peer(instance string) (chat.Peer, bool) {
 func (n *node) sees(what, instance string, ok func(chat.Peer) bool) chat.Peer {
 	n.t.Helper()
 	var last chat.Peer
-	eventually(n.t, seeTime, n.h.name+" sees "+instance+" "+what, func() bool {
+	if !poll(n.t.Context(), seeTime, func() bool {
 		p, found := n.peer(instance)
 		last = p
 		return found && ok(p)
-	})
+	}) {
+		n.t.Fatalf("%s does not see %s %s; peers:\n%s", n.h.name, instance, what, n.must(0, "peers", "--json").stdout)
+	}
 	return last
 }
 

@@ -113,18 +113,12 @@ func (h *host) background(t testing.TB, how []as, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, what: h.name + ": " + strings.Join(args, " "), ended: make(chan struct{}), more: make(chan struct{})}
 	p.cmd = h.command(context.Background(), how, args...)
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
+	if err := p.connect(); err != nil {
 		t.Fatal(err)
 	}
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	p.cmd.Stderr = (*sayer)(p)
 	if err := h.start(p.cmd); err != nil {
 		t.Fatalf("%s: %v", p.what, err)
 	}
-	p.read.Go(func() { p.collect(out) })
 	go func() {
 		p.read.Wait()
 		_ = p.cmd.Wait()
@@ -137,6 +131,23 @@ func (h *host) background(t testing.TB, how []as, args ...string) *process {
 		}
 	})
 	return p
+}
+
+// connect takes what the program says, unless that has a place already.
+func (p *process) connect() (err error) {
+	if p.cmd.Stdout != nil {
+		return nil
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	p.cmd.Stderr = (*sayer)(p)
+	p.read.Go(func() { p.collect(out) })
+	return nil
 }
 
 // sayer collects standard error.
