@@ -211,12 +211,15 @@ func (n *Node) nameOf(pin identity.Pin) safetext.Text {
 
 // mark changes the state of one of our messages and publishes it.
 func (n *Node) mark(pin identity.Pin, id string, s history.State, reason string) {
+	now := n.hist.NextSeq()
 	m, err := n.hist.Mark(pin, id, s, reason)
 	if err != nil {
 		n.log.Debug("Message not marked", "err", err)
 		return
 	}
-	n.publishMessage(m)
+	if m.Seq > now { // else nothing changed, and nobody is told twice
+		n.publishMessage(m)
+	}
 }
 
 // pump starts the goroutine that feeds a stream from the outbox, unless it

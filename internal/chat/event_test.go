@@ -86,19 +86,19 @@ func TestFeedCoalesces(t *testing.T) {
 	h := newHub()
 	f := feedOf(h)
 	h.publish(peerEvent(1, "a", Online))
-	h.publish(message(2, "m1"))
+	h.publishFact(message(2, "m1"))
 	h.publish(peerEvent(3, "b", Online))
 	h.publish(peerEvent(4, "a", Away))
 	h.publish(Event{Seq: 5, Body: HealthNotice{Item: health.Item{Code: "x"}}})
-	h.publish(message(6, "m1"))
+	h.publishFact(message(6, "m1"))
 	h.publish(Event{Seq: 7, Body: HealthNotice{Item: health.Item{Code: "x"}, Gone: true}})
 	got, err := f.Next(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []Event{
-		peerEvent(4, "a", Away), message(2, "m1"), peerEvent(3, "b", Online),
-		{Seq: 7, Body: HealthNotice{Item: health.Item{Code: "x"}, Gone: true}}, message(6, "m1"),
+		message(2, "m1"), peerEvent(3, "b", Online), peerEvent(4, "a", Away),
+		message(6, "m1"), {Seq: 7, Body: HealthNotice{Item: health.Item{Code: "x"}, Gone: true}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b safetext.Text) bool { return a == b })); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -110,12 +110,12 @@ func TestFeedCoalesces(t *testing.T) {
 func TestFeedResync(t *testing.T) {
 	h := newHub()
 	f := feedOf(h)
-	h.publish(message(1, "m"))
+	h.publishFact(message(1, "m"))
 	if _, err := f.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range uint64(maxPending + 1) {
-		h.publish(message(2+i, "m"))
+		h.publishFact(message(2+i, "m"))
 	}
 	got, err := f.Next(t.Context())
 	if err != nil {
@@ -137,8 +137,8 @@ func TestFeedReplaysThenGoesLive(t *testing.T) {
 		stored = stored[1:]
 		return next, nil
 	}
-	h.publish(message(13, "both")) // stored and published while the reader replays
-	h.publish(message(14, "new"))
+	h.publishFact(message(13, "both")) // stored and published while the reader replays
+	h.publishFact(message(14, "new"))
 	var ids []uint64
 	for len(ids) < 4 {
 		events, err := f.Next(t.Context())

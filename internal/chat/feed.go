@@ -1,8 +1,10 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -23,7 +25,13 @@ type hub struct {
 
 func newHub() *hub { return &hub{feeds: map[*feed]struct{}{}} }
 
-func (h *hub) publish(e Event) {
+// publish gives an event to every feed.
+func (h *hub) publish(e Event) { h.give(queued{Event: e}) }
+
+// publishFact does so for one that is stored, which a replay can bring, too.
+func (h *hub) publishFact(e Event) { h.give(queued{e, true}) }
+
+func (h *hub) give(e queued) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for f := range h.feeds {
@@ -34,7 +42,7 @@ func (h *hub) publish(e Event) {
 // subscribe returns a feed that gets everything published from now on but the
 // facts up to number last, which its reader has already.
 func (h *hub) subscribe(last uint64) *feed {
-	f := &feed{hub: h, wake: make(chan struct{}, 1), at: map[string]int{}, last: last}
+	f := &feed{hub: h, wake: make(chan struct{}, 1), at: map[string]int{}, last: last, replayed: last}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f.closed = h.done
@@ -57,15 +65,22 @@ type feed struct {
 	hub  *hub
 	wake chan struct{}
 
-	mu      sync.Mutex // guards the following
-	pending []Event
-	at      map[string]int // state key -> index in pending
-	last    uint64         // highest number handed over or replayed
-	closed  bool
+	mu       sync.Mutex // guards the following
+	pending  []queued
+	at       map[string]int // state key -> index in pending
+	last     uint64         // number of the newest fact that the reader has
+	replayed uint64         // facts up to here do not come from pending
+	closed   bool
 
 	// replay fetches the next stored facts after a number, until there are
 	// none; only Next touches it.
 	replay func(ctx context.Context, after uint64) ([]Event, error)
+}
+
+// queued is an event that waits for a reader.
+type queued struct {
+	Event
+	stored bool
 }
 
 // stateKey tells what a state event is about; facts have none.
@@ -79,10 +94,10 @@ func stateKey(e Event) string {
 	return ""
 }
 
-func (f *feed) add(e Event) {
+func (f *feed) add(e queued) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := stateKey(e)
+	key := stateKey(e.Event)
 	if i, ok := f.at[key]; ok && key != "" {
 		f.pending[i] = e
 		f.signal()
@@ -99,11 +114,11 @@ func (f *feed) add(e Event) {
 	f.signal()
 }
 
-// overflow drops everything that waits: from now on it is known by one Resync,
-// whose number is the last one the reader has seen.
-func (f *feed) overflow(e Event) {
+// overflow drops everything that waits: from now on it is known by one Resync.
+func (f *feed) overflow(e queued) {
 	clear(f.at)
-	f.pending = append(f.pending[:0], Event{Seq: e.Seq, Time: e.Time, Body: Resync{Seq: f.last}})
+	clear(f.pending)
+	f.pending = append(f.pending[:0], queued{Event: Event{Seq: e.Seq, Time: e.Time, Body: Resync{}}})
 }
 
 func (f *feed) signal() {
@@ -128,7 +143,7 @@ func (f *feed) Next(ctx context.Context) ([]Event, error) {
 			return nil, err
 		}
 		if len(events) > 0 {
-			f.seen(events)
+			f.handOver(events[len(events)-1].Seq)
 			return events, nil
 		}
 		f.replay = nil
@@ -149,35 +164,42 @@ func (f *feed) Next(ctx context.Context) ([]Event, error) {
 	}
 }
 
-// take empties the queue, leaving out facts that the replay delivered already.
+// take empties the queue in the order of the numbers, leaving out facts that
+// the replay delivered already.
 func (f *feed) take() ([]Event, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	events := make([]Event, 0, len(f.pending))
+	newest := f.last
 	for _, e := range f.pending {
-		if stateKey(e) == "" && e.Seq <= f.last {
+		switch {
+		case e.stored && e.Seq <= f.replayed:
 			continue
+		case e.stored:
+			newest = max(newest, e.Seq)
+		default:
+			e.Seq = max(e.Seq, f.replayed) // it waited until the replay was over
 		}
-		events = append(events, e)
+		if _, ok := e.Body.(Resync); ok {
+			e.Body = Resync{Seq: f.last}
+		}
+		events = append(events, e.Event)
 	}
+	// A state event keeps its place in pending and has a new number: a reader
+	// that goes on from the highest number it saw must not miss what is between.
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	clear(f.pending)
 	f.pending = f.pending[:0]
 	clear(f.at)
-	f.seenLocked(events)
+	f.last = newest
 	return events, f.closed
 }
 
-func (f *feed) seen(events []Event) {
+// handOver notes that the replay has given the reader every fact up to seq.
+func (f *feed) handOver(seq uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seenLocked(events)
-}
-
-func (f *feed) seenLocked(events []Event) {
-	for _, e := range events {
-		if stateKey(e) == "" {
-			f.last = max(f.last, e.Seq)
-		}
-	}
+	f.last, f.replayed = max(f.last, seq), max(f.replayed, seq)
 }
 
 // Close implements Feed.

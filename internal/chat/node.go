@@ -180,5 +180,5 @@ func (n *Node) emit(body any) {
 
 // emitFact publishes a stored fact under the number it was stored with.
 func (n *Node) emitFact(seq uint64, body any) {
-	n.hub.publish(Event{Seq: seq, Time: time.Now(), Body: body})
+	n.hub.publishFact(Event{Seq: seq, Time: time.Now(), Body: body})
 }

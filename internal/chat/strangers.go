@@ -59,11 +59,12 @@ func (n *Node) asks(l *live) bool {
 	fresh := r.request == nil
 	r.request = &req
 	n.touch(r.pin)
-	for _, pin := range req.PushedOut {
-		n.requestGone(n.remote(pin))
-	}
 	if fresh {
 		n.publishRequest(req)
+	}
+	// Numbers must rise: these have one that is newer than that of the request.
+	for _, pin := range req.PushedOut {
+		n.requestGone(n.remote(pin))
 	}
 	return true
 }
@@ -248,12 +249,12 @@ func (n *Node) takeRequest(r *remote) error {
 	if err != nil {
 		return err
 	}
-	n.requestGone(r)
 	receipts := make([]stanza.Stanza, 0, len(taken))
 	for _, m := range taken {
 		n.publishMessage(m)
 		receipts = append(receipts, receiptFor(m.ID))
 	}
+	n.requestGone(r)
 	for _, l := range r.live {
 		n.welcomeStranger(l, receipts)
 	}
