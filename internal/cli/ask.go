@@ -50,8 +50,8 @@ func (a *app) peersCommand() *cobra.Command {
 			return a.peers(ctx, w)
 		},
 	})
-	cmd.Flags().DurationVar(&w.wait, "wait", 0, "wait at most `DURATION` for people to be here")
-	cmd.Flags().IntVar(&w.count, "for", 1, "return as soon as `N` are online")
+	cmd.Flags().DurationVar(&w.wait, "wait", 0, "`DURATION` wait at most this long for people to be here")
+	cmd.Flags().IntVar(&w.count, "for", 1, "`N` return as soon as this many are online")
 	return cmd
 }
 
@@ -71,7 +71,7 @@ func (a *app) watchCommand() *cobra.Command {
 			return calm(ctx, a.watch(ctx, since))
 		},
 	})
-	cmd.Flags().Uint64Var(&since, "since", 0, "first everything stored after `SEQ`")
+	cmd.Flags().Uint64Var(&since, "since", 0, "`SEQ` first everything stored after this number")
 	return cmd
 }
 

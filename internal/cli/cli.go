@@ -138,12 +138,12 @@ func (a *app) root() *cobra.Command {
 	root.Version = a.Version
 	root.SetVersionTemplate("llchat {{.Version}}\n")
 	f := root.PersistentFlags()
-	f.StringVar(&a.profile, "profile", "", "`NAME|DIR` of the profile (LLCHAT_HOME moves all profiles)")
-	f.StringArrayVar(&a.interfaces, "interface", nil, "use only the network interface `NAME` (repeatable)")
+	f.StringVar(&a.profile, "profile", "", "`NAME|DIR` the profile: one identity (LLCHAT_HOME moves all of them)")
+	f.StringArrayVar(&a.interfaces, "interface", nil, "`NAME` use only this network interface (repeatable)")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line")
 	f.BoolVar(&a.plain, "plain", false, "lines in place of the window")
-	f.StringVar(&a.logLevel, "log-level", "warn", "`LEVEL` of what goes to the log file: error, warn, info or debug")
-	f.StringVar(&a.debugWire, "debug-wire", "", "write the streams to `FILE`, without their texts")
+	f.StringVar(&a.logLevel, "log-level", "warn", "`LEVEL` what goes to the log file: error, warn, info or debug")
+	f.StringVar(&a.debugWire, "debug-wire", "", "`FILE` write the streams to this file, without their texts")
 	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions(
 		[]cobra.Completion{"error", "warn", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp))
 	opt.add(root)

@@ -35,7 +35,7 @@ func (a *app) doCommands() []*cobra.Command {
 		a.command(spec{
 			use: "set nick|status|message|strangers VALUE", short: "Settings that others can see at once",
 			least: 2, most: 2,
-			long: "  nick       the name that others see\n" +
+			long: "Changes a setting of the profile, also of the node that runs:\n\n  nick       the name that others see\n" +
 				"  status     avail, away or dnd\n" +
 				"  message    a line beside it; '' for none\n" +
 				"  strangers  people you do not know may: ask, accept (reach you), refuse",

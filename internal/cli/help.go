@@ -26,8 +26,8 @@ func (a *app) helpCommand() *cobra.Command {
 	cmd = a.command(spec{
 		use: "help [COMMAND]", short: "Help about a command", most: 1,
 		example: "llchat help send",
-		complete: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return commandNames(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
+		complete: func(_ *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return commandNames(cmd.Root(), args, start), cobra.ShellCompDirectiveNoFileComp
 		},
 		run: func(_ context.Context, args []string) error {
 			if len(args) == 0 {
@@ -47,10 +47,12 @@ func (a *app) helpCommand() *cobra.Command {
 	return cmd
 }
 
-func commandNames(root *cobra.Command) []cobra.Completion {
+func commandNames(root *cobra.Command, args []string, start string) []cobra.Completion {
 	var names []cobra.Completion
 	for _, c := range root.Commands() {
-		names = append(names, c.Name())
+		if len(args) == 0 && !c.Hidden && strings.HasPrefix(c.Name(), start) {
+			names = append(names, c.Name())
+		}
 	}
 	return names
 }
@@ -116,13 +118,16 @@ func printFlags(w io.Writer, title string, set *pflag.FlagSet) {
 
 // flagText is a flag as it is written, and what it does.
 func flagText(f *pflag.Flag) (name, text string) {
-	word, text := pflag.UnquoteUsage(f)
+	word, text := "", f.Usage
+	if rest, ok := strings.CutPrefix(f.Usage, "`"); ok { // "`FILE` what it is"
+		word, text, _ = strings.Cut(rest, "` ")
+	}
 	name = "--" + f.Name
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", " + name
 	}
-	if f.Value.Type() != "bool" && word != "" {
-		name += " " + strings.ToUpper(word)
+	if word != "" {
+		name += " " + word
 	}
 	switch f.DefValue {
 	case "", "0", "0s", "false", "[]":

@@ -30,10 +30,10 @@ type nodeFlags struct {
 
 func (o *nodeFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.nick, "nick", "", "`NAME` that others see")
-	f.Uint16Var(&o.port, "port", 0, "listen on `PORT` (without it: the one kept in the profile)")
-	f.StringVar(&o.visibility, "visibility", "", "`WORD` for what the network learns: open (nick and status) or quiet (neither)")
-	f.StringVar(&o.strangers, "strangers", "", "`WORD` for people you do not know: ask, accept (they reach you) or refuse")
+	f.StringVar(&o.nick, "nick", "", "`NAME` the name that others see")
+	f.Uint16Var(&o.port, "port", 0, "`PORT` listen there (without it: where the profile did before)")
+	f.StringVar(&o.visibility, "visibility", "", "`WORD` what the network learns: open (nick and status) or quiet (neither)")
+	f.StringVar(&o.strangers, "strangers", "", "`WORD` people you do not know may: ask, accept (reach you) or refuse")
 	for flag, words := range map[string][]cobra.Completion{
 		"visibility": {chat.VisibleOpen, chat.VisibleQuiet},
 		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
@@ -78,7 +78,7 @@ func (a *app) nodeCommands() []*cobra.Command {
 			return a.daemon(ctx, e, chat.Echo)
 		},
 	})
-	echo.Flags().StringVar(&e.nick, "nick", "", "`NAME` that others see (without it: echo)")
+	echo.Flags().StringVar(&e.nick, "nick", "", "`NAME` the name that others see (without it: echo)")
 	demo := a.command(spec{
 		use: "demo", short: "Try the window alone, with an echo in the same process",
 		long: "Opens the window in a throw-away profile, with an echo for company in the same\n" +

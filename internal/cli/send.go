@@ -46,7 +46,7 @@ func (a *app) sendCommand() *cobra.Command {
 			return a.send(ctx, args[0], args[1:], timeout)
 		},
 	})
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "wait at most `DURATION` for the receipt")
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "`DURATION` wait at most this long for the receipt")
 	return cmd
 }
 
