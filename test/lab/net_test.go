@@ -57,3 +57,21 @@ func (h *host) listen(t testing.TB, addr string) (l net.Listener) {
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
+
+// multicast sends one multicast DNS message from port 5353.
+func (h *host) multicast(t testing.TB, data []byte) {
+	t.Helper()
+	var err error
+	h.do(func() {
+		var c *net.UDPConn
+		from := &net.UDPAddr{IP: net.ParseIP(h.address()), Port: 5353}
+		if c, err = net.DialUDP("udp4", from, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}); err != nil {
+			return
+		}
+		_, err = c.Write(data)
+		_ = c.Close()
+	})
+	if err != nil {
+		t.Fatalf("%s: multicast: %v", h.name, err)
+	}
+}
