@@ -67,7 +67,10 @@ func (n *Node) dropClaim(key string) {
 // reclaim takes the whole list anew after discovery dropped events.
 func (n *Node) reclaim() {
 	here := map[string]bool{}
-	for _, p := range n.mdns.Peers() {
+	if name := n.disc.Load().Name(); name != "" {
+		n.renamed(name)
+	}
+	for _, p := range n.disc.Load().Peers() {
 		here[p.Key] = true
 		n.setClaim(p)
 	}
@@ -298,11 +301,24 @@ func (n *Node) markSeen(pin identity.Pin) {
 	}
 }
 
+// Codes of what can be wrong; programs know them (cli.md, health).
+const (
+	healthDiscovery = "discovery"
+	healthStore     = "store"
+)
+
 // setHealth tells every face that something is wrong right now.
 func (n *Node) setHealth(code, text, hint string) { n.healthItem(health.Warning, code, text, hint) }
 
 // note tells every face something worth knowing.
 func (n *Node) note(code, text, hint string) { n.healthItem(health.Info, code, text, hint) }
+
+// clearHealth tells every face that something is right again.
+func (n *Node) clearHealth(code string) {
+	if n.health.Clear(code) {
+		n.emit(HealthNotice{Item: health.Item{Code: code, Since: time.Now()}, Gone: true})
+	}
+}
 
 func (n *Node) healthItem(s health.Severity, code, text, hint string) {
 	item := health.Item{Code: code, Severity: s, Text: text, Hint: hint, Since: time.Now()}

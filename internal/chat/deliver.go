@@ -410,7 +410,7 @@ func (n *Node) store(pin identity.Pin, s stanza.Message) bool {
 	}
 	stored, fresh, err := n.hist.Append(m)
 	if err != nil {
-		n.setHealth("store", "a message could not be stored: "+err.Error(), "make room on the disk")
+		n.setHealth(healthStore, "a message could not be stored: "+err.Error(), "make room on the disk")
 		return false // no receipt: the sender keeps it
 	}
 	if fresh {

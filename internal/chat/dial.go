@@ -212,7 +212,7 @@ func (n *Node) dialContact(ctx context.Context, pin identity.Pin, keys []string,
 			}
 			all = append(all, err)
 		}
-		n.mdns.Reconfirm(key)
+		n.disc.Load().Reconfirm(key)
 	}
 	for _, a := range known {
 		if tried[a] {
@@ -230,7 +230,7 @@ func (n *Node) dialContact(ctx context.Context, pin identity.Pin, keys []string,
 func (n *Node) resolveClaim(ctx context.Context, key string) (mdns.Peer, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
 	defer cancel()
-	return n.mdns.Resolve(ctx, key)
+	return n.disc.Load().Resolve(ctx, key)
 }
 
 // dialClaim dials a claim that never proved a key and returns the stream to
@@ -248,7 +248,7 @@ func (n *Node) dialClaim(ctx context.Context, key string) (*stream.Conn, error) 
 		}
 		last = err
 	}
-	n.mdns.Reconfirm(key)
+	n.disc.Load().Reconfirm(key)
 	failed := n.dialError(safetext.Name(p.Instance), last)
 	n.post(func() { n.noteFailure(key, last) })
 	return nil, failed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"llchat/internal/health"
@@ -34,7 +35,7 @@ type Node struct {
 	trust   *trust.Store
 	hist    *history.Store
 	streams *stream.Node
-	mdns    *mdns.Node
+	disc    atomic.Pointer[mdns.Node] // replaced when the links had ended
 	names   ownNames
 	hub     *hub
 	health  health.Set
@@ -42,6 +43,7 @@ type Node struct {
 	ctx    context.Context // ends when Close has flushed
 	cancel context.CancelFunc
 	inbox  chan func()
+	ended  chan struct{}  // the engine goroutine is gone
 	work   sync.WaitGroup // every goroutine of the node but those of stream and mdns
 	dials  chan struct{}  // a slot for each dial under way (L-26)
 
@@ -64,6 +66,7 @@ type state struct {
 	port     uint16
 	started  time.Time
 
+	events  <-chan mdns.Event          // of discovery, nil while there is none
 	claims  map[string]*peer.Claim     // by instance key
 	owner   map[string]identity.Pin    // claim -> the key it is shown under
 	remotes map[identity.Pin]*remote   // every proven key we know or talk to
@@ -88,12 +91,17 @@ type shownRow struct {
 
 // run is the engine: the one goroutine that owns state.
 func (n *Node) run() {
+	defer close(n.ended)
 	for {
 		select {
 		case f := <-n.inbox:
 			f()
-		case e := <-n.mdns.Events():
-			n.claimEvent(e)
+		case e, ok := <-n.events:
+			if ok {
+				n.claimEvent(e)
+			} else {
+				n.discoveryEnded()
+			}
 		case <-n.ctx.Done():
 			return
 		}
@@ -122,7 +130,12 @@ func (n *Node) call(ctx context.Context, f func() error) error {
 	select {
 	case err := <-result:
 		return err
-	case <-n.ctx.Done():
+	case <-n.ended: // not before: f may be at work, in variables of the caller
+	}
+	select {
+	case err := <-result:
+		return err
+	default:
 		return errClosed
 	}
 }
@@ -147,13 +160,11 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close(ctx context.Context) error {
 	var polite sync.WaitGroup
-	if n.mdns != nil {
-		polite.Go(func() {
-			if err := n.mdns.Withdraw(ctx); err != nil {
-				n.log.Debug("Goodbye not sent", "err", err)
-			}
-		})
-	}
+	polite.Go(func() {
+		if err := n.disc.Load().Withdraw(ctx); err != nil {
+			n.log.Debug("Goodbye not sent", "err", err)
+		}
+	})
 	polite.Go(func() {
 		if err := n.streams.Close(ctx); err != nil {
 			n.log.Debug("Streams not closed cleanly", "err", err)
@@ -166,11 +177,8 @@ func (n *Node) close(ctx context.Context) error {
 	polite.Wait()
 	n.cancel()
 	n.hub.close()
-	if n.mdns != nil {
-		err = errors.Join(err, n.mdns.Close())
-	}
-	n.work.Wait()
-	return errors.Join(err, n.hist.Close(), n.prof.Close())
+	n.work.Wait() // discovery lives in the same context: nobody waits for it
+	return errors.Join(err, n.disc.Load().Close(), n.hist.Close(), n.prof.Close())
 }
 
 // emit publishes an event that is not stored.

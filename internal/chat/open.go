@@ -49,6 +49,7 @@ func Open(ctx context.Context, opt Options) (*Node, error) {
 		log:   opt.Log,
 		hub:   newHub(),
 		inbox: make(chan func(), inboxSize),
+		ended: make(chan struct{}),
 		dials: make(chan struct{}, maxDials),
 		ready: make(chan struct{}),
 	}
@@ -87,7 +88,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.openStreams()
-	if err := n.openDiscovery(n.ctx); err != nil {
+	if err := n.openDiscovery(); err != nil {
 		closeAll(listeners)
 		return err
 	}
@@ -112,8 +113,8 @@ func (n *Node) open(ctx context.Context) error {
 // abandon releases what a failed Open had taken.
 func (n *Node) abandon() {
 	n.cancel()
-	if n.mdns != nil {
-		_ = n.mdns.Close()
+	if d := n.disc.Load(); d != nil {
+		_ = d.Close()
 	}
 	if n.hist != nil {
 		_ = n.hist.Close()
@@ -275,24 +276,6 @@ func (n *Node) openStreams() {
 	})
 }
 
-// openDiscovery starts browsing. Nothing is published before publish.
-func (n *Node) openDiscovery(ctx context.Context) error {
-	source, err := n.net.Source()
-	if err != nil {
-		return fmt.Errorf("multicast: %w", err)
-	}
-	user, machine := mdns.SplitInstance(n.names.now())
-	n.mdns, err = mdns.Open(ctx, mdns.Config{
-		Source:  source,
-		User:    user,
-		Machine: machine,
-		Port:    n.port,
-		Pinned:  n.names.pinned,
-		Random:  rand.Reader,
-	})
-	return err
-}
-
 // ownNames returns the user and machine part to publish: kept ones in the
 // open profile, new words at every start in the quiet one (spec 3).
 func (n *Node) ownNames() (user, machine string) {
@@ -307,22 +290,6 @@ func (n *Node) ownNames() (user, machine string) {
 		s.User = base // the nick changed; a kept rename such as ada-1 stays
 	}
 	return s.User, s.Machine
-}
-
-// introduce takes the name that the user has just chosen in place of the
-// generated one, before anything was published.
-func (n *Node) introduce() {
-	if err := n.mdns.Close(); err != nil {
-		n.log.Debug("Discovery not closed cleanly", "err", err)
-	}
-	for key := range n.claims {
-		n.dropClaim(key)
-	}
-	user, machine := n.ownNames()
-	n.names.add(mdns.InstanceName(user, machine))
-	if err := n.openDiscovery(n.ctx); err != nil {
-		n.setHealth("discovery", "discovery does not work: "+err.Error(), "restart llchat")
-	}
 }
 
 // recall brings back what the disk knows: contacts, requests, outboxes.
@@ -341,31 +308,6 @@ func (n *Node) recall() error {
 		n.touch(r.Pin)
 	}
 	return nil
-}
-
-// publish announces the node. A profile without a nick that a window is about
-// to ask for one stays off the wire until then (Options.Hold).
-func (n *Node) publish() {
-	if n.opt.Passive || n.publishing || n.opt.Hold && n.settings.Nick == "" {
-		return
-	}
-	if n.opt.Hold && n.settings.User == "" {
-		n.introduce()
-	}
-	n.publishing = true
-	text := n.presenceText()
-	n.start(func() {
-		name, err := n.mdns.Publish(n.ctx, text)
-		n.post(func() {
-			if err != nil {
-				n.log.Error("Not published", "err", err)
-				return
-			}
-			n.names.add(name)
-			n.keepName(name)
-			n.readyOnce.Do(func() { close(n.ready) })
-		})
-	})
 }
 
 // Ready waits until the node can be found and dialled.

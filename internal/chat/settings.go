@@ -113,8 +113,8 @@ func change(s *profile.Settings, key, value string) error {
 // TXT record of the open profile, contacts by presence inside their streams.
 func (n *Node) announce() error {
 	n.publish()
-	if n.publishing {
-		if err := n.mdns.SetText(n.presenceText()); err != nil {
+	if n.publishing && n.events != nil {
+		if err := n.disc.Load().SetText(n.presenceText()); err != nil {
 			return fmt.Errorf("announce: %w", err)
 		}
 	}
