@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -34,14 +35,38 @@ func (n *Node) Publish(ctx context.Context, t Text) (instance string, err error)
 	if err != nil {
 		return "", err
 	}
-	c := make(chan published, 1)
-	err = n.run(ctx, func(now time.Time) {
-		n.published = append(n.published, c)
+	return n.publish(ctx, func(now time.Time) error {
 		n.engine.Publish(now, txt)
+		return nil
 	})
+}
+
+// Rename does what Publish does under other names and another port, after a
+// goodbye for the old instance; it fails with ErrName, and changes
+// nothing, when the names make no instance. It ends Silence.
+func (n *Node) Rename(ctx context.Context, user, machine string, port uint16, t Text) (instance string, err error) {
+	txt, err := t.wire()
 	if err != nil {
 		return "", err
 	}
+	return n.publish(ctx, func(now time.Time) error {
+		return n.engine.Rename(now, user, machine, port, txt)
+	})
+}
+
+// publish has start run by the loop and waits until the instance is announced.
+func (n *Node) publish(ctx context.Context, start func(now time.Time) error) (instance string, err error) {
+	c := make(chan published, 1)
+	var refused error
+	err = n.run(ctx, func(now time.Time) {
+		if refused = start(now); refused == nil {
+			n.published = append(n.published, c)
+		}
+	})
+	if err := cmp.Or(err, refused); err != nil {
+		return "", err
+	}
+	n.listen()
 	select {
 	case p := <-c:
 		return p.name, p.err
@@ -85,6 +110,28 @@ func (n *Node) Withdraw(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Silence makes a ghost of us: when it has returned the node sends nothing, no
+// question, no goodbye (call Withdraw before), and the sockets are closed, so
+// that not even the system says which groups we listen to. A ghost hears
+// nothing: everybody has Left. Publish or Rename ends it.
+func (n *Node) Silence() error {
+	n.deafen()
+	return n.run(context.Background(), func(now time.Time) {
+		for _, p := range n.published {
+			p <- published{err: ErrWithdrawn}
+		}
+		n.published = nil
+		n.engine.Silence(now)
+	})
+}
+
+// Stats returns facts for the roster's health line and for doctor.
+func (n *Node) Stats() Stats {
+	var s Stats
+	_ = n.run(context.Background(), func(time.Time) { s = n.engine.Stats() })
+	return s
 }
 
 // Name is our instance name on the air now, or "" when nothing is announced.
@@ -168,6 +215,9 @@ func (n *Node) Err() error {
 // Close ends the node without a goodbye; call Withdraw before. It waits for the
 // node's goroutines.
 func (n *Node) Close() error {
+	n.running.Lock()
+	n.ended = true // no goroutine starts from here on
+	n.running.Unlock()
 	n.cancel(ErrClosed)
 	n.wg.Wait()
 	return nil

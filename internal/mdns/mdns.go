@@ -3,6 +3,7 @@
 //
 // Call [Open] first; it browses at once. [Node.Publish] puts our instance on
 // the air, [Node.SetText] changes its TXT record, [Node.Withdraw] says goodbye.
+// [Node.Rename] changes who we are, [Node.Silence] makes a ghost of us.
 // What others announce arrives as an [Event] on [Node.Events] and is always
 // available whole from [Node.Peers].
 //
@@ -38,7 +39,13 @@ type Config struct {
 	Port    uint16                // the port our XMPP listener has
 	Limits  Limits                // zero value: the defaults of security.md
 	Pinned  func(key string) bool // instance keys that are never evicted; may be nil; called by the node's goroutine, must not call the node
+	Live    func(key string) bool // instance keys with an authenticated stream right now: no packet makes them leave or move (T-24); like Pinned
+	Silent  bool                  // start as after Silence: send and hear nothing until Publish or Rename
 	Random  io.Reader             // seed for jitter; nil: crypto/rand
+
+	// Jumps calls f when the machine woke up, until its context ends; nil:
+	// netmon.Jumps.
+	Jumps func(ctx context.Context, f func(slept time.Duration))
 }
 
 // Limits bounds what strangers on the link can make us keep and do. A zero
@@ -72,6 +79,7 @@ const (
 	Renamed                  // our own instance has a new name: Name, Cause
 	Resync                   // events were lost: read Peers
 	Overload                 // the link is crowded: Shed instances or packets were not looked at
+	Health                   // a fact about us or a link changed: Cause, Name of the link; see Stats
 )
 
 // The causes of Left and Renamed.
@@ -84,16 +92,36 @@ const (
 	CauseConflict   = "conflict"                // Renamed: somebody else has the name
 )
 
+// The causes of Health.
+const (
+	CauseNoEcho    = string(engine.NoEcho)    // what we multicast on link Name does not come back: it is filtered on this machine
+	CauseEcho      = string(engine.Echo)      // it does again
+	CauseNoLinks   = string(engine.NoLinks)   // no usable network
+	CauseLinks     = string(engine.SomeLinks) // there is one again
+	CauseWoke      = string(engine.Woke)      // the clock jumped: the machine slept
+	CauseContested = string(engine.Contested) // somebody speaks for our name
+	CauseTaken     = "port taken"             // port 5353 is held by another program: the node ends, see Err
+)
+
 // Event is one thing that happened.
 type Event struct {
 	Kind  Kind
-	Cause string // Left: one of the Cause constants; Renamed: "conflict"
+	Cause string // of Left, Renamed and Health: one of the Cause constants
 	Peer  Peer
 	Name  string
 	Shed  int
 }
 
-// Open starts a node on the links of c.Source and browses at once. The node
+// Stats are facts about a node since it was opened.
+type Stats = engine.Stats
+
+// LinkStats are facts about one link. Foreign that stays zero, or old while
+// others should be here, means that the network filters multicast or that
+// nobody is here; NoEcho means that this machine filters it.
+type LinkStats = engine.LinkStats
+
+// Open starts a node on the links of c.Source and browses at once, unless
+// c.Silent. The node
 // lives until Close or until ctx ends.
 func Open(ctx context.Context, c Config) (*Node, error) {
 	return open(ctx, c)

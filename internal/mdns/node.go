@@ -15,13 +15,15 @@ import (
 
 	"llchat/internal/mdns/engine"
 	"llchat/internal/mdns/link"
+	"llchat/internal/netmon"
 )
 
-// Errors of Publish and Resolve.
+// Errors of Open, Publish, Rename and Resolve.
 var (
 	ErrUnknown    = errors.New("mdns: no such instance")
 	ErrUnanswered = errors.New("mdns: nobody answered")
 	ErrWithdrawn  = errors.New("mdns: instance was withdrawn")
+	ErrName       = engine.ErrName // names that make no instance
 )
 
 // defaultEvents is how many events wait for a slow reader.
@@ -34,6 +36,7 @@ const waitingPackets = 64
 // Node is our place on the links. All state belongs to the goroutine of loop;
 // methods send it functions to run.
 type Node struct {
+	ctx    context.Context // of the node: its end ends all
 	source link.Source
 	calls  chan func(now time.Time)
 	events chan Event
@@ -41,6 +44,10 @@ type Node struct {
 	done   chan struct{} // loop has ended
 	cause  func() error  // why it did
 	wg     sync.WaitGroup
+
+	running sync.Mutex // guards stop and ended; held while the source starts or stops
+	stop    func()     // stops the source and waits for it; nil: it does not run
+	ended   bool
 
 	// The following belong to loop.
 	engine    *engine.Engine
@@ -71,7 +78,7 @@ func open(ctx context.Context, c Config) (*Node, error) {
 	e, err := engine.New(engine.Config{
 		User: c.User, Machine: c.Machine, Port: c.Port,
 		Peers: c.Limits.Peers, PerSource: c.Limits.PerSource,
-		Pinned: c.Pinned, Rand: mrand.New(mrand.NewPCG(seed[0], seed[1])),
+		Pinned: c.Pinned, Live: c.Live, Rand: mrand.New(mrand.NewPCG(seed[0], seed[1])),
 	})
 	if err != nil {
 		return nil, err
@@ -82,20 +89,58 @@ func open(ctx context.Context, c Config) (*Node, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	n := &Node{
-		source: c.Source, engine: e, cancel: cancel,
+		ctx: ctx, source: c.Source, engine: e, cancel: cancel,
 		calls:    make(chan func(time.Time), waitingPackets),
 		events:   make(chan Event, waiting),
 		done:     make(chan struct{}),
 		cause:    func() error { return closed(ctx) },
 		resolved: map[string][]chan resolved{},
 	}
+	if c.Silent {
+		e.Silence(time.Now())
+	} else {
+		n.listen()
+	}
+	jumps := c.Jumps
+	if jumps == nil {
+		jumps = netmon.Jumps
+	}
+	n.wg.Go(func() { n.loop(ctx) })
 	n.wg.Go(func() {
-		if err := c.Source.Run(ctx, handler{ctx, n}); err != nil {
-			cancel(fmt.Errorf("mdns: links: %w", err))
+		jumps(ctx, func(time.Duration) {
+			handler{ctx, n}.pass(func(now time.Time) { n.engine.Wake(now) })
+		})
+	})
+	return n, nil
+}
+
+// listen runs the source unless it runs.
+func (n *Node) listen() {
+	n.running.Lock()
+	defer n.running.Unlock()
+	if n.stop != nil || n.ended {
+		return
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	done := make(chan struct{})
+	n.stop = func() { cancel(); <-done }
+	n.wg.Go(func() {
+		defer close(done)
+		if err := n.source.Run(ctx, handler{ctx, n}); err != nil {
+			n.cancel(fmt.Errorf("mdns: links: %w", err))
 		}
 	})
-	n.wg.Go(func() { n.loop(ctx) })
-	return n, nil
+}
+
+// deafen stops the source: its sockets are closed and its groups left, or the
+// system would go on reporting them to the network (IGMP, MLD).
+func (n *Node) deafen() {
+	n.running.Lock()
+	defer n.running.Unlock()
+	if n.stop != nil {
+		n.stop()
+		n.stop = nil
+	}
 }
 
 func seed(r io.Reader) ([2]uint64, error) {
@@ -196,6 +241,8 @@ func (n *Node) dispatch(ev engine.Event) {
 		n.tell(Event{Kind: Renamed, Cause: CauseConflict, Name: ev.Name})
 	case engine.Overload:
 		n.tell(Event{Kind: Overload, Shed: ev.Shed})
+	case engine.Health:
+		n.tell(Event{Kind: Health, Cause: string(ev.Fact), Name: ev.Name})
 	}
 }
 
@@ -231,6 +278,9 @@ func (n *Node) giveUp() {
 	}
 	for _, c := range n.withdrawn {
 		close(c)
+	}
+	if errors.Is(n.cause(), link.ErrTaken) {
+		n.tell(Event{Kind: Health, Cause: CauseTaken})
 	}
 	close(n.events)
 }

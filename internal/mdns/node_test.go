@@ -268,6 +268,7 @@ func TestEndOfNode(t *testing.T) {
 		}
 		a.Close()
 		a.Close()
+		wait(t, a, Health) // no link
 		if _, ok := <-a.Events(); ok {
 			t.Error("events are open")
 		}
@@ -299,6 +300,9 @@ func TestPortTakenIsTold(t *testing.T) {
 		}
 		if !errors.Is(a.Err(), link.ErrTaken) {
 			t.Errorf("node: %v", a.Err())
+		}
+		if ev := wait(t, a, Health); ev.Cause != CauseTaken {
+			t.Errorf("event %+v", ev)
 		}
 		a.Close()
 	})

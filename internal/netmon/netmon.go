@@ -1,6 +1,7 @@
 // Package netmon tells which network interfaces there are and when they
-// change. Call Watch: it blocks until its context ends, calls back from its
-// own goroutine only, and leaves nothing running behind.
+// change (Watch), and when the machine has slept (Jumps). Both block until
+// their context ends, call back from their own goroutine only, and leave
+// nothing running behind.
 //
 // On Linux the kernel says when something changed (rtnetlink); elsewhere, and
 // where that is forbidden, the interfaces are listed every two seconds.

@@ -111,6 +111,7 @@ func (e *Engine) noteQuestions(now time.Time, l *linkState, in input) {
 		case !in.own && q.Name.HasSuffix(service):
 			if i := e.cache.byKey[keyOf(q.Name)]; i != nil {
 				i.asked(l, q.Type)
+				e.observe(now, l, i, in, q)
 			}
 		}
 	}

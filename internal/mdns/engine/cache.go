@@ -27,6 +27,7 @@ type cache struct {
 	number   uint64
 	shed     int
 	overload timer
+	poofs    bucket // reconfirmations for others' unanswered questions
 }
 
 func (c *cache) init(e *Engine) {
@@ -70,6 +71,7 @@ type instance struct {
 	views  []*view // one for each link, ascending
 	lostAt time.Time
 	wait   time.Time // joined without TXT then; zero: now
+	again  time.Time // kept for its live stream: look again then
 
 	shown bool
 	dirty bool
@@ -78,6 +80,7 @@ type instance struct {
 	fetch     questions // SRV and TXT that did not come by themselves
 	reconfirm questions
 	resolve   questions
+	poof      poof
 }
 
 // view is an instance on one link.
@@ -149,6 +152,7 @@ func (e *Engine) admit(now time.Time, l *linkState, src netip.Addr, name wire.Na
 	}
 	pinned := e.cfg.Pinned(key)
 	if !pinned && (e.sources.count(src) >= e.cfg.PerSource || !e.sources.fresh.take(now, newRate, newRate)) {
+		e.stats.ShedInstances++
 		e.shed(now, 1)
 		return nil
 	}
@@ -156,8 +160,10 @@ func (e *Engine) admit(now time.Time, l *linkState, src netip.Addr, name wire.Na
 		victim := e.sources.victim(e.cfg.Pinned)
 		e.shed(now, 1)
 		if victim == nil || !pinned && e.sources.count(src)+1 > len(victim.source.items) {
+			e.stats.ShedInstances++
 			return nil
 		}
+		e.stats.Evicted++
 		e.remove(now, victim, Evicted)
 	}
 	c.number++

@@ -29,6 +29,7 @@ const (
 	reconfirmTime = 10 * time.Second // 10.4
 	resolveTime   = 5 * time.Second
 	resolveFresh  = 10 * time.Second // heard that recently needs no question
+	liveCheck     = 30 * time.Second // an instance kept for its live stream is looked at again
 )
 
 // fetchMissing starts asking for SRV and TXT of an instance whose PTR came
@@ -43,6 +44,7 @@ func (e *Engine) fetchMissing(now time.Time, in *instance) {
 
 // instanceDue does what is due for in and sets its timer again.
 func (e *Engine) instanceDue(now time.Time, in *instance) {
+	e.checkPoof(now, in)
 	if !e.expireViews(now, in) || !e.askWatched(now, in) || !e.askReconfirm(now, in) {
 		return // removed
 	}
@@ -61,6 +63,10 @@ func (e *Engine) expireViews(now time.Time, in *instance) bool {
 	cause := Expired
 	for _, v := range slices.Clone(in.views) {
 		if !v.ptr.expires.After(now) {
+			if e.cfg.Live(in.key) {
+				v.ptr.expires = now.Add(liveCheck) // it is here, whatever packets say
+				continue
+			}
 			if v.ptr.stage == saidGoodbye {
 				cause = Goodbye
 			}
@@ -94,6 +100,7 @@ func (in *instance) spread(ttl time.Duration) time.Duration {
 // askWatched keeps the SRV record of a watched instance fresh. When all four
 // questions stay unanswered the instance is gone.
 func (e *Engine) askWatched(now time.Time, in *instance) bool {
+	in.again = time.Time{}
 	if !e.cache.watched[in.key] || in.lost() {
 		return true
 	}
@@ -105,6 +112,10 @@ func (e *Engine) askWatched(now time.Time, in *instance) bool {
 		}
 	}
 	if in.shown && !in.alive(now) && !in.reconfirm.active() {
+		if e.cfg.Live(in.key) {
+			in.again = now.Add(liveCheck)
+			return true
+		}
 		e.remove(now, in, Unanswered)
 		return false
 	}
@@ -126,6 +137,10 @@ func (e *Engine) askReconfirm(now time.Time, in *instance) bool {
 		return true
 	}
 	if !q.end.After(now) {
+		if e.cfg.Live(in.key) {
+			in.reconfirm = questions{}
+			return true
+		}
 		e.remove(now, in, Unanswered)
 		return false
 	}
@@ -179,6 +194,7 @@ func (e *Engine) askResolve(now time.Time, in *instance) {
 
 // answered is called when an SRV record or an address of in came.
 func (e *Engine) answered(now time.Time, in *instance) {
+	in.poof.check, in.poof.asked = time.Time{}, 0
 	if in.reconfirm.active() && in.heard(in.reconfirm.start) {
 		in.reconfirm = questions{}
 	}
@@ -224,6 +240,8 @@ func (e *Engine) arm(now time.Time, in *instance) {
 		need(in.lostAt.Add(linkGrace))
 	}
 	need(in.wait)
+	need(in.again)
+	need(in.poof.check)
 	for _, q := range []questions{in.fetch, in.reconfirm, in.resolve} {
 		if q.active() {
 			need(q.next)

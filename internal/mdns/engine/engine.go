@@ -34,6 +34,9 @@ type Config struct {
 	// Pinned says which instance keys belong to contacts; they are never
 	// evicted. It may be nil.
 	Pinned func(key string) bool
+	// Live says which instances have an authenticated stream with us right now.
+	// No packet makes those leave or move (T-24). It may be nil.
+	Live func(key string) bool
 	// Rand is where all jitter and chosen suffixes come from.
 	Rand *rand.Rand
 }
@@ -59,6 +62,7 @@ const (
 	Published                 // Name: announced on every link there is
 	Withdrawn                 // both goodbyes are out
 	Resolved                  // Peer, OK: the answer to Resolve
+	Health                    // Fact, Name: see Fact
 )
 
 // Cause says why an instance left.
@@ -77,6 +81,7 @@ const (
 type Event struct {
 	Kind  Kind
 	Cause Cause
+	Fact  Fact
 	Peer  Peer
 	Name  string
 	Shed  int
@@ -109,11 +114,15 @@ type Engine struct {
 	links  map[link.ID]*linkState
 
 	unicast bool // QU questions make sense
+	silent  bool // nothing is sent
 
+	stats   Stats
 	own     own
 	cache   cache
 	sources sources
 
+	now     time.Time // of the present call
+	told    bool      // Links was called
 	packets []Send
 	events  []Event
 }
@@ -133,6 +142,9 @@ func New(c Config) (*Engine, error) {
 	if c.Pinned == nil {
 		c.Pinned = func(string) bool { return false }
 	}
+	if c.Live == nil {
+		c.Live = func(string) bool { return false }
+	}
 	e := &Engine{cfg: c, rand: c.Rand, links: map[link.ID]*linkState{}}
 	e.cache.init(e)
 	e.sources.init(e.rand.Uint64())
@@ -148,6 +160,7 @@ func (e *Engine) Next() time.Time { return e.timers.next() }
 
 // Tick does what is due at now.
 func (e *Engine) Tick(now time.Time) {
+	e.now = now
 	for t := e.timers.due(now); t != nil; t = e.timers.due(now) {
 		t.fire(now)
 	}
@@ -173,8 +186,11 @@ func (e *Engine) multicast(l *linkState, m *wire.Message) {
 // that fits no packet, which Publish and SetText have refused before.
 func (e *Engine) send(l *linkState, dst netip.AddrPort, m *wire.Message) {
 	packets, err := m.Packets(l.payload())
-	if err != nil {
+	if err != nil || e.silent {
 		return
+	}
+	if !dst.IsValid() {
+		e.expectEcho(l, packets[len(packets)-1])
 	}
 	for _, p := range packets {
 		e.packets = append(e.packets, Send{Link: l.id, Dst: dst, Data: p})

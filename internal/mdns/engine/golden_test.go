@@ -106,7 +106,7 @@ func trace(l *lan) string {
 	for i, n := range l.nodes {
 		fmt.Fprintf(&b, "\nnode %d is %q\n", i, n.e.Name())
 		for _, ev := range n.events {
-			fmt.Fprintf(&b, "  kind %d %q %s %q %v\n", ev.Kind, ev.Cause, ev.Peer.Key, ev.Name, ev.Peer.Addrs)
+			fmt.Fprintf(&b, "  kind %d %q %s %q %v\n", ev.Kind, string(ev.Cause)+string(ev.Fact), ev.Peer.Key, ev.Name, ev.Peer.Addrs)
 		}
 	}
 	return b.String()

@@ -278,6 +278,8 @@ func (l *lan) sayRaw(src string, dst netip.AddrPort, data []byte) {
 	l.keep = keep
 }
 
+func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
 // forget clears what was sent and what happened so far.
 func (l *lan) forget() {
 	l.sent = nil

@@ -85,6 +85,9 @@ func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r wire.Record) {
 	if in.label != r.PTR.First() {
 		in.name, in.label = r.PTR, r.PTR.First()
 	}
+	if v.ptr.known() && v.ptr.left(now) <= v.ptr.ttl/2 {
+		l.ask.fresh = true // we did not list it: the question was worth asking
+	}
 	v.ptr = life(now, r, minPTR)
 	in.seen = now
 	e.fetchMissing(now, in)
@@ -106,7 +109,7 @@ func (e *Engine) goodbyePTR(now time.Time, l *linkState, name wire.Name) {
 		return
 	}
 	v := in.view(l)
-	if v == nil || v.ptr.stage > refreshStep {
+	if v == nil || v.ptr.stage > refreshStep || e.cfg.Live(in.key) {
 		return
 	}
 	v.ptr.expires = earlier(v.ptr.expires, now.Add(grace))
@@ -145,10 +148,13 @@ func (e *Engine) viewOf(now time.Time, l *linkState, name wire.Name) *view {
 // of a unique record there is one.
 func (e *Engine) learnSRV(now time.Time, v *view, r wire.Record) {
 	if r.TTL == 0 {
-		if v.srv.known() && v.ptr.stage != saidGoodbye {
+		if v.srv.known() && v.ptr.stage != saidGoodbye && !e.cfg.Live(v.in.key) {
 			e.startReconfirm(now, v.in) // gone alone: is the instance?
 		}
 		return
+	}
+	if v.srv.known() && !v.sameEnd(r.SRV) && e.cfg.Live(v.in.key) {
+		return // a stream with it lives where it was; Resolve asks when it is needed
 	}
 	v.srv = life(now, r, 0)
 	v.target = r.SRV
@@ -200,6 +206,9 @@ func (e *Engine) learnAddr(now time.Time, l *linkState, r wire.Record) {
 	}
 	a := &h.addrs[i]
 	if r.TTL == 0 {
+		if e.usedLive(h) {
+			return
+		}
 		a.end = now.Add(grace)
 		e.timers.sooner(&h.timer, a.end)
 		return
@@ -235,10 +244,24 @@ func (e *Engine) flush(now time.Time, h *host, r wire.Record) {
 	for i := range h.addrs {
 		a := &h.addrs[i]
 		if a.ip.Is4() == r.Addr.Is4() && a.ip != r.Addr && now.Sub(a.at) > grace && a.end.IsZero() {
+			if e.usedLive(h) {
+				return
+			}
 			a.end = now.Add(grace)
 			e.timers.sooner(&h.timer, a.end)
 		}
 	}
+}
+
+// usedLive says whether an instance on h has a live stream with us: what is
+// known about where it is then stays, though more may be learned.
+func (e *Engine) usedLive(h *host) bool {
+	return slices.ContainsFunc(h.users, func(in *instance) bool { return e.cfg.Live(in.key) })
+}
+
+// sameEnd says whether s leads where we know v to be.
+func (v *view) sameEnd(s wire.SRV) bool {
+	return v.target.Port == s.Port && v.target.Target.Equal(s.Target)
 }
 
 func earlier(a, b time.Time) time.Time {

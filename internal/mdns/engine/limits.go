@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -18,6 +19,8 @@ const (
 	sourceRate    = 50    // packets/s and source, L-20
 	sourceBurst   = 300   // L-20
 	linkRate      = 5000  // packets/s and link, L-20
+	reserveRate   = 500   // beyond that, from sources of contacts
+	reserveLook   = 8     // instances of a source looked at to know it for that
 	newRate       = 10000 // new instances/s, L-23
 	unicastRate   = 10    // unicast replies/s and asker
 	unicastTotal  = 100   // unicast replies/s in all
@@ -80,6 +83,14 @@ func (s *sources) slot(a netip.Addr) int {
 // packet says whether one more packet from a may be looked at (L-20).
 func (s *sources) packet(now time.Time, a netip.Addr) bool {
 	return s.packets[s.slot(a)].take(now, sourceRate, sourceBurst)
+}
+
+// known says whether a pinned instance was first heard from a. Whoever forges
+// that address competes for the reserve, no more.
+func (s *sources) known(a netip.Addr, pinned func(string) bool) bool {
+	src := s.byAddr[a]
+	return src != nil && slices.ContainsFunc(src.items[:min(len(src.items), reserveLook)],
+		func(in *instance) bool { return pinned(in.key) })
 }
 
 // reply says whether a may have one more unicast reply.

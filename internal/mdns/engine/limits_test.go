@@ -222,3 +222,38 @@ func TestTimersOrder(t *testing.T) {
 		t.Errorf("fired %v", got)
 	}
 }
+
+// TestT23_ReserveForContacts: a link over its limit still lets contacts through,
+// and one loud source does not use up the share of the others.
+func TestT23_ReserveForContacts(t *testing.T) {
+	l := newLAN(t, 1)
+	a := l.bare(Config{User: "alice", Machine: "pronto", Port: 5298, Pinned: func(k string) bool { return k == "bob@forza" }})
+	a.join(1, 0, "10.0.0.1/8")
+	l.say("10.0.0.9", bob().message(t))
+	l.run(time.Second)
+	flood := func(n, sources int) {
+		for i := range n {
+			src := netip.AddrFrom4([4]byte{10, 9, byte(i % sources >> 8), byte(i % sources)})
+			l.say(src.String(), question(service, wire.TypePTR))
+		}
+	}
+	change := func(txt string) {
+		t.Helper()
+		b := bob()
+		b.txt = text(txt)
+		l.say("10.0.0.9", b.message(t))
+		l.run(0)
+		if p, _ := a.e.Peer("bob@forza"); string(p.TXT) != string(text(txt)) {
+			t.Errorf("%s was not heard", txt)
+		}
+	}
+	flood(27000, 1)
+	change("n=1")
+	l.run(time.Second)
+	flood(27000, 10000)
+	change("n=2")
+	l.say("10.0.0.10", claim{label: "carol@x", host: "x", port: 1}.message(t))
+	if _, ok := a.e.Peer("carol@x"); ok {
+		t.Error("the link has no limit")
+	}
+}

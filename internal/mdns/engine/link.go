@@ -14,9 +14,13 @@ const headers = 40 + 8
 
 // linkState is everything about one link.
 type linkState struct {
-	id   link.ID
-	info link.Info
-	load bucket // packets of this link, L-20
+	id      link.ID
+	info    link.Info
+	load    bucket // packets of this link, L-20
+	reserve bucket // and of contacts, when it is used up
+
+	echo    echo
+	foreign time.Time // last packet of another machine
 
 	pub       publication
 	responder responder
@@ -32,7 +36,9 @@ type linkState struct {
 // Links takes the links that are up now. unicast says whether unicast packets
 // to port 5353 reach us, so that QU questions make sense (RFC 6762 15.1).
 func (e *Engine) Links(now time.Time, infos []link.Info, unicast bool) {
+	e.now = now
 	e.unicast = unicast
+	before := len(e.links)
 	here := map[link.ID]bool{}
 	for _, i := range infos {
 		here[i.ID] = true
@@ -57,6 +63,7 @@ func (e *Engine) Links(now time.Time, infos []link.Info, unicast bool) {
 			l.info = i
 		}
 	}
+	e.countLinks(before)
 	e.settle()
 }
 
@@ -66,6 +73,7 @@ func (e *Engine) newLink(i link.Info) *linkState {
 	l.responder.init(func(now time.Time) { e.respond(now, l) })
 	l.ask.timer.fire = func(now time.Time) { e.askLink(now, l) }
 	l.resolve.fire = func(now time.Time) { e.sendQueue(now, l) }
+	l.echo.timer.fire = func(time.Time) { e.echoDue(l) }
 	return l
 }
 
@@ -80,7 +88,7 @@ func (e *Engine) linkUp(now time.Time, l *linkState) {
 
 // dropLink forgets a link and what came from it (RFC 6762 10.3).
 func (e *Engine) dropLink(now time.Time, l *linkState) {
-	for _, t := range []*timer{&l.pub.timer, &l.responder.timer, &l.ask.timer, &l.resolve} {
+	for _, t := range []*timer{&l.pub.timer, &l.responder.timer, &l.ask.timer, &l.resolve, &l.echo.timer} {
 		e.timers.stop(t)
 	}
 	for _, tr := range l.responder.trains {

@@ -44,6 +44,7 @@ type own struct {
 	change     timer       // next change of TXT
 	bye        timer       // second goodbye
 	byePackets []Send
+	byeKey     string // instance that it is for
 }
 
 func (o *own) init(e *Engine) {

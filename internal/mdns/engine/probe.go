@@ -88,6 +88,7 @@ func (e *Engine) won(now time.Time) {
 		o.reported = o.user + "@" + o.machine
 	}
 	if o.label != o.reported {
+		e.stats.Renames++
 		e.emit(Event{Kind: Renamed, Name: o.label})
 	}
 	o.reported = o.label
@@ -216,6 +217,7 @@ func (e *Engine) reprobe(now time.Time) {
 		return
 	}
 	o.reprobed = now
+	e.emit(Event{Kind: Health, Fact: Contested})
 	for _, l := range e.sorted() {
 		if l.pub.phase == live {
 			e.startProbing(now, l, e.between(0, probeSpread))
@@ -226,6 +228,7 @@ func (e *Engine) reprobe(now time.Time) {
 // yield gives a name up and probes for the next one (174-3.8, 174-3.9).
 func (e *Engine) yield(now time.Time, c conflict) {
 	o := &e.own
+	e.stats.Conflicts++
 	o.conflicts = slices.DeleteFunc(o.conflicts, func(t time.Time) bool { return now.Sub(t) >= squatterWindow })
 	o.conflicts = append(o.conflicts, now)
 	if len(o.conflicts) >= squatterLimit {

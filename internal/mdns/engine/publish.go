@@ -33,38 +33,37 @@ type publication struct {
 	announced bool
 }
 
-// startGaps are the pauses between the announcements at 0, 1 and 3 s; a change
-// goes out at 0 and 1 s (mdns.md 2.4).
+// startGaps are the pauses between the announcements at 0, 1 and 3 s. A change
+// is announced like a start (RFC 6762 8.4); two times are enough for it where
+// many talk. Among few a third one is cheap, and halves the number of those who
+// miss it on bad Wi-Fi.
 var (
 	startGaps  = []time.Duration{time.Second, 2 * time.Second}
 	changeGaps = []time.Duration{time.Second}
 )
 
+// fewPeers is how many instances are few.
+const fewPeers = 64
+
 // Publish puts the instance with TXT data txt on the air: probes, announces,
 // answers and defends it on all links that are there or will come. The event
 // Published tells when it was announced.
 func (e *Engine) Publish(now time.Time, txt []byte) {
+	e.now = now
 	o := &e.own
 	if o.wanted {
 		e.SetText(now, txt)
 		e.publishedYet()
 		return
 	}
-	e.timers.stop(&o.bye) // a late goodbye would kill the new announcement
-	o.byePackets = nil
-	o.wanted, o.established = true, false
-	o.txt, o.wantTXT = bytes.Clone(txt), bytes.Clone(txt)
-	delete(o.former, o.instanceKey)
-	delay := e.between(0, probeSpread)
-	for _, l := range e.sorted() {
-		e.startProbing(now, l, delay)
-	}
-	e.settle()
+	e.dropGoodbye()
+	e.publish(now, txt)
 }
 
 // SetText changes the TXT data of the instance. Changes that come faster than
 // RFC 6762 8.4 allows wait; the last one wins.
 func (e *Engine) SetText(now time.Time, txt []byte) {
+	e.now = now
 	o := &e.own
 	o.wantTXT = bytes.Clone(txt)
 	if !o.wanted || bytes.Equal(o.wantTXT, o.txt) {
@@ -110,7 +109,7 @@ func (e *Engine) applyText(now time.Time) {
 		}
 		delete(l.responder.sent, slot{kind: slotTXT}) // other data: another record
 		gaps := changeGaps
-		if len(l.pub.gaps) > 0 {
+		if len(l.pub.gaps) > 0 || len(e.cache.byKey) <= fewPeers {
 			gaps = startGaps
 		}
 		e.announce(now, l, gaps)
@@ -174,6 +173,7 @@ func (e *Engine) publishedYet() {
 // Withdraw says goodbye twice, one second apart, and stops answering. The
 // event Withdrawn tells when it is done.
 func (e *Engine) Withdraw(now time.Time) {
+	e.now = now
 	o := &e.own
 	if !o.wanted {
 		if !o.bye.running() {
@@ -187,7 +187,7 @@ func (e *Engine) Withdraw(now time.Time) {
 		e.emit(Event{Kind: Withdrawn})
 		return
 	}
-	o.byePackets = packets
+	o.byePackets, o.byeKey = packets, o.instanceKey
 	e.timers.set(&o.bye, now.Add(time.Second)) // mdns.md 2.4: at 0 and 1 s
 }
 
@@ -220,7 +220,7 @@ func (e *Engine) secondGoodbye(now time.Time) {
 		}
 	}
 	e.own.byePackets = nil
-	e.own.former[e.own.instanceKey] = now.Add(formerFor)
+	e.own.former[e.own.byeKey] = now.Add(formerFor)
 	e.emit(Event{Kind: Withdrawn})
 }
 

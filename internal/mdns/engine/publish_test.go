@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,18 +88,33 @@ func TestGhostSendsNoRecords(t *testing.T) {
 	}
 }
 
-func TestStatusChangeIsFullSetAt0_1s(t *testing.T) {
-	l, a := ready(t)
-	a.setText("status=away")
-	l.run(time.Hour)
-	got := l.responses("10.0.0.1")
-	if len(got) != 2 || got[1].at-got[0].at != time.Second || got[0].at != 10*time.Second {
-		t.Fatalf("announcements of a change: %v", got)
-	}
-	for _, c := range got {
-		checkFullSet(t, c.msg)
-		if r, _ := find(c.msg.Answers, wire.TypeTXT); !bytes.Equal(r.TXT, text("status=away")) {
-			t.Errorf("TXT %q", r.TXT)
+// TestRFC6762_8_4_StatusChangeIsFullSet at 0, 1 and 3 s among few, at 0 and 1 s
+// among many.
+func TestRFC6762_8_4_StatusChangeIsFullSet(t *testing.T) {
+	for _, tt := range []struct {
+		peers int
+		want  []time.Duration
+	}{
+		{fewPeers, []time.Duration{0, time.Second, 3 * time.Second}},
+		{fewPeers + 1, []time.Duration{0, time.Second}},
+	} {
+		l, a := ready(t)
+		crowd(t, l, tt.peers)
+		l.run(time.Minute)
+		l.forget()
+		start := l.now.Sub(l.start)
+		a.setText("status=away")
+		l.run(time.Minute)
+		var at []time.Duration
+		for _, c := range l.responses("10.0.0.1") {
+			at = append(at, c.at-start)
+			checkFullSet(t, c.msg)
+			if r, _ := find(c.msg.Answers, wire.TypeTXT); !bytes.Equal(r.TXT, text("status=away")) {
+				t.Errorf("TXT %q", r.TXT)
+			}
+		}
+		if !slices.Equal(at, tt.want) {
+			t.Errorf("among %d a change is announced at %v, want %v", tt.peers, at, tt.want)
 		}
 	}
 }

@@ -10,17 +10,23 @@ import (
 
 // Packet takes one packet. p.Data is not kept.
 func (e *Engine) Packet(now time.Time, p link.Packet) {
+	e.now = now
 	l := e.links[p.Link]
 	if l == nil || !p.Src.IsValid() || len(p.Data) > wire.MaxPacket {
 		return
 	}
 	src := p.Src.Addr().Unmap()
 	own := e.isOwnAddr(src)
-	// Many of us may share this machine and its address, so what it sends
-	// counts for the link alone.
-	if !l.load.take(now, linkRate, linkRate) || !own && !e.sources.packet(now, src) {
+	if !e.room(now, l, src, own) {
+		e.stats.ShedPackets++
 		e.shed(now, 1)
 		return
+	}
+	switch {
+	case !own:
+		l.foreign = now
+	case p.Multicast:
+		e.hearEcho(now, l, p.Data)
 	}
 	m, err := wire.Parse(p.Data)
 	if err != nil || m.Opcode != 0 || m.Rcode != 0 { // RFC 6762 18.3, 18.11
@@ -34,6 +40,19 @@ func (e *Engine) Packet(now time.Time, p link.Packet) {
 		e.query(now, l, in)
 	}
 	e.settle()
+}
+
+// room says whether one more packet from src may be looked at (L-20). The source
+// is asked first: a loud one must not use up the share of the others. Many of
+// us may be on this machine behind its one address, so what it sends counts for
+// the link alone. When the link is over its limit there is a reserve for the
+// sources of contacts.
+func (e *Engine) room(now time.Time, l *linkState, src netip.Addr, own bool) bool {
+	if !own && !e.sources.packet(now, src) {
+		return false
+	}
+	return l.load.take(now, linkRate, linkRate) ||
+		e.sources.known(src, e.cfg.Pinned) && l.reserve.take(now, reserveRate, reserveRate)
 }
 
 // input is one packet that was parsed, with what is known about its sender.

@@ -10,6 +10,7 @@ import (
 // we dial it (174-11.2). The event Resolved follows, within 5 s. It reports
 // whether the instance is known at all.
 func (e *Engine) Resolve(now time.Time, key string) bool {
+	e.now = now
 	in := e.cache.byKey[key]
 	if in == nil || !in.shown {
 		return false
@@ -30,6 +31,7 @@ func (e *Engine) Resolve(now time.Time, key string) bool {
 // Reconfirm asks whether an instance is still there, because reaching it
 // failed. If nobody answers within 10 s, Left follows (RFC 6762 10.4).
 func (e *Engine) Reconfirm(now time.Time, key string) {
+	e.now = now
 	if in := e.cache.byKey[key]; in != nil {
 		e.startReconfirm(now, in)
 	}
@@ -38,6 +40,7 @@ func (e *Engine) Reconfirm(now time.Time, key string) {
 // Watch sets the instances whose SRV records are kept fresh, so that a silent
 // death is seen within their TTL of 120 s. Keys beyond 64 are not watched.
 func (e *Engine) Watch(now time.Time, keys []string) {
+	e.now = now
 	c := &e.cache
 	before := c.watched
 	c.watched = map[string]bool{}

@@ -84,7 +84,8 @@ type Handler interface {
 // Source sends and receives on the links of this machine.
 type Source interface {
 	// Run serves h until ctx ends and then returns nil; all its goroutines
-	// are gone by then. Without any network it waits. It is called once.
+	// are gone by then. Without any network it waits. It may be called again
+	// after it has returned.
 	Run(ctx context.Context, h Handler) error
 	// Send sends data from port 5353 on a link: to dst, or with a zero dst to
 	// the groups of all address families the link has. It keeps no reference

@@ -70,7 +70,7 @@ func (s *source) Send(id ID, dst netip.AddrPort, data []byte) error {
 // exclusively (ErrTaken). Handler calls must return soon once ctx has ended.
 func (s *source) Run(ctx context.Context, h Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s.handler = h
+	s.handler, s.told = h, false
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()

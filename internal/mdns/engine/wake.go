@@ -1,0 +1,29 @@
+package engine
+
+import "time"
+
+// wakeTime is how long instances known before a sleep have to be heard again.
+// Our questions at 0, 1, 3, 7 and 15 s do not list them as known (RFC 6762 7.1).
+const wakeTime = 20 * time.Second
+
+// Wake is called when the machine has slept: who was here may be gone, and
+// others may have given us up. All links start again as if they had just come
+// up (RFC 6762 8), and whoever is not heard again within 20 s has left.
+func (e *Engine) Wake(now time.Time) {
+	e.now = now
+	e.stats.Wakes++
+	e.stats.Woke = now
+	e.emit(Event{Kind: Health, Fact: Woke})
+	for _, l := range e.sorted() {
+		clear(l.responder.sent) // that was long ago
+		e.linkUp(now, l)
+	}
+	for _, in := range e.all() {
+		for _, v := range in.views {
+			v.ptr.expires = earlier(v.ptr.expires, now.Add(wakeTime))
+			v.ptr.stage = max(v.ptr.stage, refreshStep) // no more questions than ours to all
+		}
+		e.arm(now, in)
+	}
+	e.settle()
+}
