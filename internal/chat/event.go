@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"llchat/internal/health"
 )
 
 // stamp is a time as cli.md writes it: RFC 3339, UTC, milliseconds.
@@ -27,6 +29,7 @@ func (t *stamp) UnmarshalJSON(b []byte) error {
 type (
 	plainPeer    Peer
 	plainMessage Message
+	plainStatus  Status
 )
 
 type peerJSON struct {
@@ -37,6 +40,38 @@ type peerJSON struct {
 type messageJSON struct {
 	plainMessage
 	Written stamp `json:"written"`
+}
+
+type healthJSON struct {
+	health.Item
+	Since stamp `json:"since"`
+	Gone  bool  `json:"gone,omitempty"`
+}
+
+type statusJSON struct {
+	plainStatus
+	Health []healthJSON `json:"health"`
+}
+
+// MarshalJSON writes the status as cli.md documents it: times as everywhere,
+// lists never null.
+func (s Status) MarshalJSON() ([]byte, error) {
+	j := statusJSON{plainStatus(s), []healthJSON{}}
+	for _, h := range s.Health {
+		j.Health = append(j.Health, healthJSON{Item: h, Since: stamp(h.Since)})
+	}
+	if j.Addresses == nil {
+		j.Addresses = []string{}
+	}
+	if j.Interfaces == nil {
+		j.Interfaces = []Interface{}
+	}
+	return json.Marshal(j)
+}
+
+// MarshalJSON writes the notice as cli.md documents it.
+func (h HealthNotice) MarshalJSON() ([]byte, error) {
+	return json.Marshal(healthJSON{h.Item, stamp(h.Since), h.Gone})
 }
 
 // MarshalJSON writes the row as cli.md documents it.
