@@ -333,7 +333,7 @@ func eventText(e chat.Event) string {
 		return fmt.Sprintf("%s another key (%s) claims the name of %s\n", at, b.Fingerprint.Label(), b.OfName)
 	case chat.HealthNotice:
 		if b.Gone {
-			return fmt.Sprintf("%s right again: %s\n", at, b.Text)
+			return fmt.Sprintf("%s right again: %s\n", at, b.Code)
 		}
 		return fmt.Sprintf("%s %s: %s\n", at, b.Severity, b.Text)
 	}

@@ -210,7 +210,7 @@ func TestEventText(t *testing.T) {
 		{chat.Request{Gone: true}, ""},
 		{chat.ConflictNotice{Fingerprint: wrong, OfName: safetext.Name("bob")}, at + " another key (b0d9ee10) claims the name of bob\n"},
 		{chat.HealthNotice{Item: status.Health[0]}, at + " info: your name was taken on this network: you are now alice-1@oak-7qpd\n"},
-		{chat.HealthNotice{Item: status.Health[0], Gone: true}, at + " right again: your name was taken on this network: you are now alice-1@oak-7qpd\n"},
+		{chat.HealthNotice{Item: status.Health[0], Gone: true}, at + " right again: renamed\n"},
 		{chat.Resync{Seq: 1}, ""},
 	} {
 		if got := eventText(chat.Event{Time: noon, Body: c.body}); got != c.want {
