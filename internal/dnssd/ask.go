@@ -54,9 +54,6 @@ func (a *asker) ask(ctx context.Context, name string, kind uint16) (*answer, err
 	if err != nil {
 		return nil, err
 	}
-	if err := a.pace.wait(ctx); err != nil {
-		return nil, err
-	}
 	first := int(a.last.Load())
 	var failures []error
 	for i := range servers {
@@ -127,6 +124,9 @@ func (a *asker) once(ctx context.Context, network string, server netip.AddrPort,
 	if err != nil {
 		return nil, fmt.Errorf("pack: %w", err)
 	}
+	if err := a.pace.wait(ctx); err != nil {
+		return nil, err
+	}
 	_, reply, err := transact(ctx, a.dial, network, server, packed, func(raw []byte) (*dns.Msg, bool) {
 		return parseReply(raw, q)
 	})
@@ -159,8 +159,11 @@ func transact(ctx context.Context, dial DialFunc, network string, to netip.AddrP
 	for {
 		raw, err := receive(conn, network)
 		if err != nil {
-			if malformed && isTimeout(err) {
+			switch {
+			case malformed && isTimeout(err):
 				return nil, nil, errMalformed
+			case isTimeout(err):
+				return nil, nil, noAnswer{}
 			}
 			return nil, nil, err
 		}

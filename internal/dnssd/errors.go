@@ -55,6 +55,17 @@ var (
 	errBadMACTime = errors.New("the signature is from another time")
 )
 
+// noAnswer is a timeout in words for everybody.
+type noAnswer struct{}
+
+func (noAnswer) Error() string { return "no answer" }
+
+// Timeout is part of net.Error.
+func (noAnswer) Timeout() bool { return true }
+
+// Temporary is part of net.Error.
+func (noAnswer) Temporary() bool { return true }
+
 // rcodeError is a response code that is no answer.
 type rcodeError int
 
