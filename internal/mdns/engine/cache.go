@@ -3,6 +3,7 @@ package engine
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"llchat/internal/mdns/wire"
@@ -20,14 +21,15 @@ const (
 
 // cache is what we know about others.
 type cache struct {
-	byKey    map[string]*instance
-	watched  map[string]bool
-	dirty    []*instance
-	resolved []*instance // Resolve is answered
-	number   uint64
-	shed     int
-	overload timer
-	poofs    bucket // reconfirmations for others' unanswered questions
+	byKey     map[string]*instance
+	watched   map[string]bool
+	dirty     []*instance
+	resolved  []*instance // Resolve is answered
+	resolving int         // instances with Resolve under way
+	number    uint64
+	shed      int
+	overload  timer
+	poofs     bucket // reconfirmations for others' unanswered questions
 }
 
 func (c *cache) init(e *Engine) {
@@ -127,6 +129,9 @@ func keyOf(n wire.Name) string { return foldASCII(n.First()) }
 
 // foldASCII makes A-Z small and leaves all other octets alone (C-32).
 func foldASCII(s string) string {
+	if !strings.ContainsFunc(s, isCapital) {
+		return s
+	}
 	b := []byte(s)
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
@@ -135,6 +140,8 @@ func foldASCII(s string) string {
 	}
 	return string(b)
 }
+
+func isCapital(r rune) bool { return 'A' <= r && r <= 'Z' }
 
 // isInstance says whether n is <Instance>.service with an instance label that
 // may be used (C-31: no control octets).
@@ -202,6 +209,7 @@ func (e *Engine) remove(now time.Time, in *instance, cause Cause) {
 	delete(e.cache.byKey, in.key)
 	e.sources.remove(in)
 	if in.resolve.active() {
+		e.endResolve(in)
 		e.emit(Event{Kind: Resolved, Peer: in.last, OK: false})
 	}
 	if in.shown {

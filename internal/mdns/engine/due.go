@@ -183,13 +183,18 @@ func (e *Engine) askResolve(now time.Time, in *instance) {
 	switch {
 	case !q.active():
 	case !q.end.After(now):
-		in.resolve = questions{}
+		e.endResolve(in)
 		e.emit(Event{Kind: Resolved, Peer: in.current(), OK: false})
 	case !q.next.After(now):
 		q.next = now.Add(fetchGap << q.asked)
 		q.asked++
 		e.wantAll(now, in, wants{srv: true, addr: true})
 	}
+}
+
+func (e *Engine) endResolve(in *instance) {
+	in.resolve = questions{}
+	e.cache.resolving--
 }
 
 // answered is called when an SRV record or an address of in came.
@@ -199,7 +204,7 @@ func (e *Engine) answered(now time.Time, in *instance) {
 		in.reconfirm = questions{}
 	}
 	if in.resolve.active() && in.fresh(in.resolve.start) {
-		in.resolve = questions{}
+		e.endResolve(in)
 		e.touch(in)
 		e.cache.resolved = append(e.cache.resolved, in)
 	}

@@ -14,37 +14,42 @@ import (
 // Negative answers (NSEC) need no action: nothing is shown that was not said.
 func (e *Engine) learn(now time.Time, l *linkState, in input) {
 	sections := [][]wire.Record{in.msg.Answers, in.msg.Additional}
-	each := func(f func(r wire.Record)) {
+	each := func(f func(r *wire.Record)) {
 		for _, s := range sections {
-			for _, r := range s {
-				if r.Class == wire.ClassIN {
-					f(r)
+			for i := range s {
+				if s[i].Class == wire.ClassIN {
+					f(&s[i])
 				}
 			}
 		}
 	}
-	each(func(r wire.Record) {
+	each(func(r *wire.Record) {
 		if r.Type == wire.TypePTR && r.Name.Equal(service) {
 			e.learnPTR(now, l, in, r)
 		}
 	})
-	best := map[string]wire.Record{}
-	each(func(r wire.Record) {
-		switch r.Type {
-		case wire.TypeSRV:
-			if v := e.viewOf(now, l, r.Name); v != nil && better(best, v.in.key, r) {
-				e.learnSRV(now, v, r)
-			}
-		case wire.TypeTXT:
-			if v := e.viewOf(now, l, r.Name); v != nil {
-				e.learnTXT(now, v, r)
-			}
+	best := map[*view]*wire.Record{}
+	var name wire.Name // SRV and TXT of an instance come one after the other
+	var v *view
+	each(func(r *wire.Record) {
+		if r.Type != wire.TypeSRV && r.Type != wire.TypeTXT {
+			return
+		}
+		if v == nil || r.Name != name {
+			name, v = r.Name, e.viewOf(l, r.Name)
+		}
+		switch {
+		case v == nil:
+		case r.Type == wire.TypeTXT:
+			e.learnTXT(now, v, r)
+		case better(best, v, r):
+			e.learnSRV(now, v, r)
 		}
 	})
 	if len(l.hosts) == 0 {
 		return
 	}
-	each(func(r wire.Record) {
+	each(func(r *wire.Record) {
 		if r.Type == wire.TypeA || r.Type == wire.TypeAAAA {
 			e.learnAddr(now, l, r)
 		}
@@ -53,20 +58,20 @@ func (e *Engine) learn(now time.Time, l *linkState, in input) {
 
 // better says whether r is the best SRV record of its name in this packet
 // (RFC 2782: lowest priority, then highest weight).
-func better(best map[string]wire.Record, key string, r wire.Record) bool {
-	b, ok := best[key]
+func better(best map[*view]*wire.Record, v *view, r *wire.Record) bool {
+	b, ok := best[v]
 	if ok && (b.SRV.Priority < r.SRV.Priority ||
 		b.SRV.Priority == r.SRV.Priority && b.SRV.Weight >= r.SRV.Weight) {
 		return false
 	}
 	if r.TTL > 0 {
-		best[key] = r
+		best[v] = r
 	}
 	return true
 }
 
 // learnPTR takes the record that makes an instance exist.
-func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r wire.Record) {
+func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r *wire.Record) {
 	if !isInstance(r.PTR) || e.isOurs(now, p, r.PTR) {
 		return
 	}
@@ -82,8 +87,9 @@ func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r wire.Record) {
 	if v == nil {
 		v = e.addView(in, l)
 	}
-	if in.label != r.PTR.First() {
-		in.name, in.label = r.PTR, r.PTR.First()
+	if label := r.PTR.First(); in.label != label {
+		in.name, in.label = r.PTR, label
+		e.touch(in)
 	}
 	if v.ptr.known() && v.ptr.left(now) <= v.ptr.ttl/2 {
 		l.ask.fresh = true // we did not list it: the question was worth asking
@@ -91,13 +97,12 @@ func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r wire.Record) {
 	v.ptr = life(now, r, minPTR)
 	in.seen = now
 	e.fetchMissing(now, in)
-	e.touch(in)
 	e.arm(now, in)
 }
 
 // life is the entry of a record heard now. Lives shorter than min are taken as
 // min, so that nobody can make us ask every moment.
-func life(now time.Time, r wire.Record, min time.Duration) entry {
+func life(now time.Time, r *wire.Record, min time.Duration) entry {
 	ttl := max(min, time.Duration(r.TTL)*time.Second)
 	return entry{at: now, ttl: ttl, expires: now.Add(ttl)}
 }
@@ -133,7 +138,7 @@ func (e *Engine) isOurs(now time.Time, p input, name wire.Name) bool {
 }
 
 // viewOf returns the view that a record of an instance name is about.
-func (e *Engine) viewOf(now time.Time, l *linkState, name wire.Name) *view {
+func (e *Engine) viewOf(l *linkState, name wire.Name) *view {
 	if !name.Parent().Equal(service) || e.own.established && name.Equal(e.own.instance) {
 		return nil
 	}
@@ -146,7 +151,7 @@ func (e *Engine) viewOf(now time.Time, l *linkState, name wire.Name) *view {
 
 // learnSRV takes where an instance is. A newer record replaces an older one:
 // of a unique record there is one.
-func (e *Engine) learnSRV(now time.Time, v *view, r wire.Record) {
+func (e *Engine) learnSRV(now time.Time, v *view, r *wire.Record) {
 	if r.TTL == 0 {
 		if v.srv.known() && v.ptr.stage != saidGoodbye && !e.cfg.Live(v.in.key) {
 			e.startReconfirm(now, v.in) // gone alone: is the instance?
@@ -155,6 +160,9 @@ func (e *Engine) learnSRV(now time.Time, v *view, r wire.Record) {
 	}
 	if v.srv.known() && !v.sameEnd(r.SRV) && e.cfg.Live(v.in.key) {
 		return // a stream with it lives where it was; Resolve asks when it is needed
+	}
+	if !v.srv.known() || !v.sameEnd(r.SRV) || len(v.in.views) > 1 {
+		e.touch(v.in)
 	}
 	v.srv = life(now, r, 0)
 	v.target = r.SRV
@@ -165,30 +173,32 @@ func (e *Engine) learnSRV(now time.Time, v *view, r wire.Record) {
 		e.want(now, v, wants{addr: true})
 	}
 	e.answered(now, v.in)
-	e.touch(v.in)
 	e.arm(now, v.in)
 }
 
 // learnTXT takes what an instance says about itself. A TXT record that is
 // withdrawn alone changes nothing: the next one will.
-func (e *Engine) learnTXT(now time.Time, v *view, r wire.Record) {
+func (e *Engine) learnTXT(now time.Time, v *view, r *wire.Record) {
 	if r.TTL == 0 {
 		return
 	}
+	data := r.TXT
+	if bytes.Equal(data, []byte{0}) {
+		data = nil // RFC 6763 6.1: the forms of empty are one
+	}
+	if !v.txt.known() || !bytes.Equal(v.data, data) || len(v.in.views) > 1 {
+		e.touch(v.in)
+		v.data = data
+	}
 	v.txt = life(now, r, 0)
 	v.wants.txt = false
-	v.data = r.TXT
-	if bytes.Equal(r.TXT, []byte{0}) {
-		v.data = nil // RFC 6763 6.1: the forms of empty are one
-	}
 	v.in.seen = now
-	e.touch(v.in)
 	e.arm(now, v.in)
 }
 
 // learnAddr takes an address of a host that an instance names. Only neighbours'
 // addresses count, eight at most (L-25).
-func (e *Engine) learnAddr(now time.Time, l *linkState, r wire.Record) {
+func (e *Engine) learnAddr(now time.Time, l *linkState, r *wire.Record) {
 	h := l.hosts[r.Name.Key()]
 	if h == nil || !l.reaches(r.Addr) {
 		return
@@ -214,6 +224,9 @@ func (e *Engine) learnAddr(now time.Time, l *linkState, r wire.Record) {
 		return
 	}
 	a.at, a.expires, a.end = now, now.Add(time.Duration(r.TTL)*time.Second), time.Time{}
+	if e.cache.resolving == 0 {
+		return
+	}
 	for _, in := range h.users {
 		if in.resolve.active() {
 			e.answered(now, in)
@@ -240,7 +253,7 @@ func (h *host) add(ip netip.Addr) int {
 
 // flush ends the other addresses of r's family that are older than a second
 // (10.2).
-func (e *Engine) flush(now time.Time, h *host, r wire.Record) {
+func (e *Engine) flush(now time.Time, h *host, r *wire.Record) {
 	for i := range h.addrs {
 		a := &h.addrs[i]
 		if a.ip.Is4() == r.Addr.Is4() && a.ip != r.Addr && now.Sub(a.at) > grace && a.end.IsZero() {

@@ -36,13 +36,18 @@ type bucket struct {
 
 // take takes a token of a bucket that holds burst and gets rate back a second.
 func (b *bucket) take(now time.Time, rate, burst float32) bool {
+	return b.takeMany(now, 1, rate, burst)
+}
+
+// takeMany takes n tokens, or none.
+func (b *bucket) takeMany(now time.Time, tokens, rate, burst float32) bool {
 	n := now.UnixNano()
 	b.used = max(0, b.used-float32(float64(n-b.at)/1e9)*rate)
 	b.at = n
-	if b.used+1 > burst {
+	if b.used+tokens > burst {
 		return false
 	}
-	b.used++
+	b.used += tokens
 	return true
 }
 
@@ -80,10 +85,15 @@ func (s *sources) slot(a netip.Addr) int {
 	return int((h ^ h>>32) % sourceBuckets)
 }
 
-// packet says whether one more packet from a may be looked at (L-20).
-func (s *sources) packet(now time.Time, a netip.Addr) bool {
-	return s.packets[s.slot(a)].take(now, sourceRate, sourceBurst)
+// packet says whether one more packet from a may be looked at (L-20); frames is
+// what it took on the wire.
+func (s *sources) packet(now time.Time, a netip.Addr, frames float32) bool {
+	return s.packets[s.slot(a)].takeMany(now, frames, sourceRate, sourceBurst)
 }
+
+// frameSize is a packet as the limits of L-20 mean it. A larger one comes in
+// fragments, costs as much to read as they do, and counts as that many.
+const frameSize = 1500
 
 // known says whether a pinned instance was first heard from a. Whoever forges
 // that address competes for the reserve, no more.

@@ -159,8 +159,8 @@ func (e *Engine) compareOwn(now time.Time, l *linkState, in input) {
 	}
 	c := conflict{local: in.own}
 	for _, section := range [][]wire.Record{in.msg.Answers, in.msg.Additional} {
-		for _, r := range section {
-			e.compareRecord(&c, l, in, r)
+		for i := range section {
+			e.compareRecord(&c, l, in, &section[i])
 		}
 	}
 	if l.pub.phase == live && (c.contradicted || c.instance || c.host) {
@@ -182,7 +182,7 @@ func (e *Engine) compareOwn(now time.Time, l *linkState, in input) {
 // compareRecord judges one record. Our own packets come back to us, over other
 // links too, perhaps late and with a text we have replaced since: those are
 // never conflicts.
-func (e *Engine) compareRecord(c *conflict, l *linkState, in input, r wire.Record) {
+func (e *Engine) compareRecord(c *conflict, l *linkState, in input, r *wire.Record) {
 	o := &e.own
 	switch {
 	case r.Type == wire.TypePTR:
@@ -194,8 +194,8 @@ func (e *Engine) compareRecord(c *conflict, l *linkState, in input, r wire.Recor
 		case r.TTL == 0:
 			c.contradicted = true
 		case r.Type == wire.TypeSRV:
-			c.instance = c.instance || !e.isOurSRV(r)
-		case r.Type == wire.TypeTXT && !in.own && !wire.SameData(r, e.record(l, slot{kind: slotTXT}).rec):
+			c.instance = c.instance || !e.isOurSRV(*r)
+		case r.Type == wire.TypeTXT && !in.own && !wire.SameData(*r, e.record(l, slot{kind: slotTXT}).rec):
 			c.contradicted = true
 			c.instance = c.instance || l.pub.phase == probing // 8.1: any record of that name
 		}

@@ -17,7 +17,7 @@ func (e *Engine) Packet(now time.Time, p link.Packet) {
 	}
 	src := p.Src.Addr().Unmap()
 	own := e.isOwnAddr(src)
-	if !e.room(now, l, src, own) {
+	if !e.room(now, l, src, own, len(p.Data)) {
 		e.stats.ShedPackets++
 		e.shed(now, 1)
 		return
@@ -47,12 +47,13 @@ func (e *Engine) Packet(now time.Time, p link.Packet) {
 // us may be on this machine behind its one address, so what it sends counts for
 // the link alone. When the link is over its limit there is a reserve for the
 // sources of contacts.
-func (e *Engine) room(now time.Time, l *linkState, src netip.Addr, own bool) bool {
-	if !own && !e.sources.packet(now, src) {
+func (e *Engine) room(now time.Time, l *linkState, src netip.Addr, own bool, size int) bool {
+	frames := float32(1 + size/frameSize)
+	if !own && !e.sources.packet(now, src, frames) {
 		return false
 	}
-	return l.load.take(now, linkRate, linkRate) ||
-		e.sources.known(src, e.cfg.Pinned) && l.reserve.take(now, reserveRate, reserveRate)
+	return l.load.takeMany(now, frames, linkRate, linkRate) ||
+		e.sources.known(src, e.cfg.Pinned) && l.reserve.takeMany(now, frames, reserveRate, reserveRate)
 }
 
 // input is one packet that was parsed, with what is known about its sender.

@@ -20,6 +20,7 @@ func (e *Engine) Resolve(now time.Time, key string) bool {
 	case in.fresh(now.Add(-resolveFresh)):
 		e.cache.resolved = append(e.cache.resolved, in)
 	default:
+		e.cache.resolving++
 		in.resolve = questions{start: now, next: now, end: now.Add(resolveTime)}
 		e.askResolve(now, in)
 		e.arm(now, in)

@@ -127,7 +127,7 @@ func (p *parser) question() (Question, error) {
 func (p *parser) section(n int) ([]Record, error) {
 	var out []Record
 	// The header may lie: memory follows what the packet can hold.
-	if room := min(n, (len(p.msg)-p.off)/11, 32); room > 0 {
+	if room := min(n, (len(p.msg)-p.off)/11, MaxRecords); room > 0 {
 		out = make([]Record, 0, room)
 	}
 	for i := 0; i < n && p.off < len(p.msg); i++ {
