@@ -301,7 +301,7 @@ func TestAvahiBackendConflict(t *testing.T) {
 	})
 	second.says("joined", "alice@plume-abcd", func(e backendEvent) bool { return e.Port == 5298 })
 	third := l.hosts[1].backend(t, "alice", "plume-abcd", "5297")
-	e := third.says("published", "alice@plume-abcd-2", nil)
+	e := third.says("published", "alice-1@plume-abcd", nil)
 	t.Logf("third is published after %d ms", e.Millis)
 	if n := first.events("renamed", "alice@plume-abcd-1"); n != 0 {
 		t.Error("the first one was renamed")

@@ -122,7 +122,7 @@ func (n *Node) relist() {
 		n.shut(in.txt)
 		n.shut(in.kept)
 		in.txt, in.kept = nil, nil
-		n.enqueue(in)
+		n.touch(in)
 	}
 }
 
@@ -219,7 +219,7 @@ func (n *Node) appeared(now time.Time, b *browser, s signal) {
 	}
 	in := n.browse.byKey[fold(label)]
 	if in == nil {
-		in = n.admit(label)
+		in = n.admit(now, label)
 	}
 	if in == nil || len(in.views) >= maxViews {
 		return
@@ -227,21 +227,18 @@ func (n *Node) appeared(now time.Time, b *browser, s signal) {
 	in.views[s.view] = b
 	in.local = s.local
 	in.seen, in.dead = now, false
-	if in.txt == nil {
-		n.enqueue(in)
-	}
 	n.touch(in)
 }
 
 // admit makes room for an instance: pinned ones always find it, the others
 // while there is some (L-22).
-func (n *Node) admit(label string) *instance {
+func (n *Node) admit(now time.Time, label string) *instance {
 	b := &n.browse
 	name, err := service.Child(label)
 	if err != nil {
 		return nil
 	}
-	in := &instance{key: fold(label), label: label, name: name, number: b.number, views: map[view]*browser{}}
+	in := &instance{key: fold(label), label: label, name: name, number: b.number, views: map[view]*browser{}, born: now}
 	if len(b.byKey) >= b.limit {
 		b.missed = true
 		n.overload(1)
@@ -325,7 +322,7 @@ func (n *Node) askNext(now time.Time) {
 		in := b.queue[0]
 		b.queue = b.queue[1:]
 		in.queued = false
-		if b.byKey[in.key] != in {
+		if b.byKey[in.key] != in || n.spared(now, in) {
 			continue
 		}
 		if in.txt == nil {

@@ -41,6 +41,7 @@ type instance struct {
 	hasSRV bool
 	addrs  []netip.AddrPort
 
+	born   time.Time
 	seen   time.Time
 	shown  bool
 	last   mdns.Peer
@@ -76,6 +77,9 @@ func (n *Node) report(in *instance) {
 		}
 		return
 	}
+	if in.txt == nil {
+		n.enqueue(in)
+	}
 	if !in.shown && !in.complete() {
 		return
 	}
@@ -101,6 +105,44 @@ func (n *Node) isOwn(in *instance) bool {
 		return false
 	}
 	return p.established || len(p.groups) > 0 && in.local && !in.shown
+}
+
+// spareTime is how long after it appeared nothing is asked about an instance
+// that has the name which we may publish.
+const spareTime = 2 * time.Second
+
+// spared says whether nothing may be asked about in. It has the name that we
+// want to publish, and for 0.7 s after a question with known answers Avahi does
+// not defend these records against a probe: asking would steal the name.
+func (n *Node) spared(now time.Time, in *instance) bool {
+	p := &n.pub
+	if in.key != fold(p.label) {
+		return n.isOwn(in)
+	}
+	if p.wanted {
+		return true
+	}
+	if d := in.born.Add(spareTime).Sub(now); d > 0 {
+		n.after(d, func(time.Time) { n.touch(in) })
+		return true
+	}
+	return false
+}
+
+// spare ends the questions about the name that we want to publish. It reports
+// whether there were any.
+func (n *Node) spare() bool {
+	in := n.browse.byKey[fold(n.pub.label)]
+	if in == nil || n.pub.established || in.txt == nil && in.kept == nil && in.look == nil {
+		return false
+	}
+	if in.look != nil {
+		n.endLookup(in, false)
+	}
+	n.shut(in.txt)
+	in.txt = nil
+	n.release(in)
+	return true
 }
 
 // complete says whether enough is known to show in: PTR and SRV with what the

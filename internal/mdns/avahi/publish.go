@@ -157,6 +157,10 @@ func (n *Node) sync(now time.Time) {
 	if !p.wanted || n.owner == "" || now.Before(p.notBefore) {
 		return
 	}
+	if n.spare() {
+		n.delay(now, time.Second)
+		return
+	}
 	for path, g := range p.groups {
 		l, ok := n.links[g.link]
 		if !ok || g.host && !slices.Equal(g.addrs, ownAddrs(l)) {
