@@ -36,16 +36,40 @@ func (n *Node) claimEvent(e mdns.Event) {
 func (n *Node) setClaim(p mdns.Peer) {
 	c, known := n.claims[p.Key]
 	if !known || !sameEnds(c.Peer, p) {
-		c = &peer.Claim{}
+		fresh := peer.NewClaim(p)
+		c = &fresh
 		n.claims[p.Key] = c
 	}
 	c.Peer = p
-	n.own(p.Key)
+	if pin := n.streamOf(p); c.Pin.IsZero() && !pin.IsZero() {
+		n.prove(p.Key, pin)
+	} else {
+		n.own(p.Key)
+	}
 	if pin := n.owner[p.Key]; !pin.IsZero() {
 		if r := n.remotes[pin]; r != nil {
 			n.retrySoon(r)
 		}
 	}
+}
+
+// streamOf finds the key whose live stream belongs to an announcement that
+// came later than the stream: claimOf from the other end.
+func (n *Node) streamOf(p mdns.Peer) identity.Pin {
+	for pin, r := range n.remotes {
+		for _, l := range r.live {
+			if l.instance == p.Key && isAt(p, l.conn.Peer().Addr.Addr()) {
+				return pin
+			}
+		}
+	}
+	return identity.Pin{}
+}
+
+// isAt reports whether an announcement names an address.
+func isAt(p mdns.Peer, a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(p.Addrs, func(x netip.AddrPort) bool { return x.Addr().WithZone("") == a })
 }
 
 func sameEnds(a, b mdns.Peer) bool {
@@ -61,7 +85,7 @@ func (n *Node) dropClaim(key string) {
 	n.touchClaim(key)
 	n.markSeen(n.owner[key])
 	delete(n.claims, key)
-	delete(n.owner, key)
+	n.setOwner(key, identity.Pin{})
 }
 
 // reclaim takes the whole list anew after discovery dropped events.
@@ -84,18 +108,57 @@ func (n *Node) reclaim() {
 // own finds out under which key a claim is shown, and marks the rows.
 func (n *Node) own(key string) {
 	n.touchClaim(key)
-	n.owner[key] = peer.Owner(*n.claims[key], n.trust.All())
+	n.setOwner(key, n.ownerOf(n.claims[key]))
 	n.touchClaim(key)
+}
+
+// ownerOf is the key that answered at a claim, the contact that last bore its
+// name, or the stranger who asked from there and waits.
+func (n *Node) ownerOf(c *peer.Claim) identity.Pin {
+	if pin := n.bearers.Owner(*c); !pin.IsZero() || n.bearers.Bears(c.Instance) {
+		return pin
+	}
+	for pin, r := range n.remotes {
+		if r.request != nil && r.asksAs(c.Peer) {
+			return pin
+		}
+	}
+	return identity.Pin{}
+}
+
+// asksAs reports whether a request came from where a claim is now, under its
+// name. Like every owner it is a place to knock: the dial checks the key.
+func (r *remote) asksAs(p mdns.Peer) bool {
+	from, err := netip.ParseAddrPort(r.request.Addr)
+	return err == nil && len(r.request.Names) > 0 && peer.Fold(r.request.Names[0]) == p.Key && isAt(p, from.Addr())
+}
+
+// setOwner keeps owner and owned in step.
+func (n *Node) setOwner(key string, pin identity.Pin) {
+	old := n.owner[key]
+	if old == pin {
+		return
+	}
+	if delete(n.owned[old], key); len(n.owned[old]) == 0 {
+		delete(n.owned, old)
+	}
+	if delete(n.owner, key); pin.IsZero() {
+		return
+	}
+	n.owner[key] = pin
+	if n.owned[pin] == nil {
+		n.owned[pin] = map[string]struct{}{}
+	}
+	n.owned[pin][key] = struct{}{}
 }
 
 // rebind does so for all claims, after contacts or their names changed.
 func (n *Node) rebind() {
 	contacts := n.trust.All()
+	n.bearers = peer.BearersOf(contacts)
 	for key, c := range n.claims {
-		if owner := peer.Owner(*c, contacts); owner != n.owner[key] {
-			n.touchClaim(key)
-			n.owner[key] = owner
-			n.touchClaim(key)
+		if n.ownerOf(c) != n.owner[key] {
+			n.own(key)
 		}
 	}
 	n.names.setContacts(contacts)
@@ -122,21 +185,14 @@ func (n *Node) claimOf(name string, from netip.Addr) (string, bool) {
 	if c == nil {
 		return "", false
 	}
-	for _, a := range c.Addrs {
-		if a.Addr().WithZone("") == from.Unmap().WithZone("") {
-			return key, true
-		}
-	}
-	return "", false
+	return key, isAt(c.Peer, from)
 }
 
 // claimsOf returns the claims shown under a key, the proven ones first.
 func (n *Node) claimsOf(pin identity.Pin) []peer.Claim {
 	var found []peer.Claim
-	for key, owner := range n.owner {
-		if owner == pin {
-			found = append(found, *n.claims[key])
-		}
+	for key := range n.owned[pin] {
+		found = append(found, *n.claims[key])
 	}
 	slices.SortFunc(found, func(a, b peer.Claim) int {
 		if a.Pin == b.Pin {

@@ -30,6 +30,7 @@ type remote struct {
 // live is one stream that finished its negotiation.
 type live struct {
 	conn     *stream.Conn
+	instance string // its header's name as a claim's key
 	remote   *remote
 	opened   time.Time
 	waited   bool // it began with the limits for strangers
@@ -38,10 +39,13 @@ type live struct {
 	show     string
 	status   string
 	nick     string
-	inflight map[string]int // ids on this stream without a receipt -> octets
-	changes  rate           // of its presence (L-13)
+	talk     []stanza.Stanza   // goes out before the next messages
+	flights  map[string]flight // messages on this stream without a receipt, by id
+	changes  rate              // of its presence (L-13)
 	pumping  bool
-	waiting  bool // for a receipt: a check of the stream is due
+	full     bool // more waits than may be under way
+	checking bool // a receipt is late, or a check of the stream under way
+	confirms bool // it sends receipts
 }
 
 // facts is what peer.Build wants to know.
@@ -174,8 +178,8 @@ func (n *Node) opened(c *stream.Conn) {
 	user, _ := mdns.SplitInstance(p.Name)
 	r.names = []string{p.Name, user}
 	l := &live{
-		conn: c, remote: r, opened: time.Now(), waited: c.Waiting(),
-		inflight: map[string]int{}, changes: rate{most: maxPresence, per: time.Minute},
+		conn: c, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), waited: c.Waiting(),
+		flights: map[string]flight{}, changes: rate{most: maxPresence, per: time.Minute},
 	}
 	r.live = append(r.live, l)
 	r.redial.succeeded()
@@ -206,8 +210,7 @@ func (n *Node) welcome(l *live) {
 		n.log.Error("Contact not written", "err", err)
 	}
 	n.rebind()
-	n.sendSoon(l, n.presence())
-	n.pump(l)
+	n.say(l, n.presence())
 }
 
 // oneStream ends a second stream with the same device. Only the arbiter acts,
@@ -255,7 +258,7 @@ func (n *Node) closed(c *stream.Conn, err error) {
 	}
 	l := r.live[i]
 	r.live = slices.Delete(r.live, i, i+1)
-	for id := range l.inflight {
+	for id := range l.flights {
 		r.retries[id] = true // these go again with the same id (spec 5.7)
 	}
 	n.touch(r.pin)
@@ -265,6 +268,7 @@ func (n *Node) closed(c *stream.Conn, err error) {
 		n.pump(rest)
 		return
 	}
+	r.redial.ended(time.Since(l.opened))
 	n.lost(r)
 	n.forgetStranger(r)
 }
@@ -276,11 +280,9 @@ func (n *Node) forgetStranger(r *remote) {
 		return
 	}
 	delete(n.remotes, r.pin)
-	for key, c := range n.claims {
-		if c.Pin == r.pin {
-			c.Pin = identity.Pin{} // a claim like any other again
-			n.own(key)
-		}
+	for key := range maps.Clone(n.owned[r.pin]) {
+		n.claims[key].Pin = identity.Pin{} // a claim like any other again
+		n.own(key)
 	}
 	n.touch(r.pin)
 }
@@ -338,14 +340,10 @@ func (n *Node) presenceOf(l *live, p stanza.Presence) {
 	n.touch(l.remote.pin)
 	if l.accepted {
 		n.pump(l)
+		n.expectReceipt(l) // for what left while it kept us waiting
 	} else if !l.conn.Peer().Dialled {
 		n.asks(l)
 	}
-}
-
-// sendSoon hands a stanza to a stream without making the engine wait.
-func (n *Node) sendSoon(l *live, s ...stanza.Stanza) {
-	n.start(func() { _ = l.conn.Send(n.ctx, s...) })
 }
 
 // sweep closes idle streams of people the user has not accepted (spec 5.7),

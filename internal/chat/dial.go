@@ -42,12 +42,23 @@ type redial struct {
 	running  bool
 	again    bool // announced anew while dialling
 	failures int
+	brief    int // streams in a row that ended soon
 	timer    *time.Timer
 }
 
 func (d *redial) succeeded() {
-	d.failures, d.wanted = 0, false
+	d.wanted = false
 	d.stop()
+}
+
+// ended follows the end of a stream. A peer that takes streams only to end
+// them at once is dialled ever more rarely, too.
+func (d *redial) ended(lived time.Duration) {
+	d.brief++
+	if lived >= reconnectAge {
+		d.brief = 1
+	}
+	d.failures = d.brief - 1
 }
 
 func (d *redial) stop() {

@@ -61,6 +61,7 @@ func Open(ctx context.Context, opt Options) (*Node, error) {
 		started: time.Now(),
 		claims:  map[string]*peer.Claim{},
 		owner:   map[string]identity.Pin{},
+		owned:   map[identity.Pin]map[string]struct{}{},
 		remotes: map[identity.Pin]*remote{},
 		rows:    map[string]shownRow{},
 		dirty:   map[rowID]struct{}{},
@@ -364,7 +365,7 @@ func (o *ownNames) setContacts(all []trust.Contact) {
 	o.pins, o.hosts = map[string]struct{}{}, map[netip.Addr]struct{}{}
 	for _, c := range all {
 		for _, name := range c.Names {
-			o.pins[peer.Fold(name)] = struct{}{}
+			o.pins[peer.Kept(name)] = struct{}{}
 		}
 		for _, s := range c.LastAddrs {
 			if a, err := netip.ParseAddrPort(s); err == nil {
@@ -378,7 +379,7 @@ func (o *ownNames) setContacts(all []trust.Contact) {
 func (o *ownNames) pinned(key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, ok := o.pins[key]
+	_, ok := o.pins[peer.Kept(key)]
 	return ok
 }
 

@@ -121,7 +121,7 @@ func (n *Node) announce() error {
 	for _, r := range n.remotes {
 		for _, l := range r.live {
 			if l.accepted {
-				n.sendSoon(l, n.presence())
+				n.say(l, n.presence())
 			}
 		}
 	}

@@ -274,8 +274,7 @@ func (n *Node) welcomeStranger(l *live, receipts []stanza.Stanza) {
 	}
 	l.accepted = true
 	l.conn.SetStanding(stream.Accepted)
-	n.sendSoon(l, append([]stanza.Stanza{n.presence()}, receipts...)...)
-	n.pump(l)
+	n.say(l, append([]stanza.Stanza{n.presence()}, receipts...)...)
 }
 
 // block ends every stream of a key with a plain closing tag, so that it

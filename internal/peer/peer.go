@@ -10,12 +10,12 @@ package peer
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
 	"llchat/internal/identity"
 	"llchat/internal/mdns"
+	"llchat/internal/safetext"
 	"llchat/internal/trust"
 )
 
@@ -28,6 +28,8 @@ type Claim struct {
 	Encrypts *bool
 	// Note says in words why it cannot be talked to.
 	Note string
+
+	kept string
 }
 
 // Stream is what a live stream says about its peer.
@@ -96,7 +98,7 @@ func ClaimKey(instance string) string {
 func Build(k Known) Row {
 	r := Row{Pin: k.Pin, Trust: k.Trust, Asks: k.Asks, Of: k.Of, LastSeen: k.Contact.LastSeen}
 	for _, c := range k.Claims {
-		r.addClaim(c)
+		r.addClaim(c, c.Pin == k.Pin)
 	}
 	if k.Stream != nil {
 		r.addStream(*k.Stream)
@@ -114,8 +116,10 @@ func Build(k Known) Row {
 	return r
 }
 
-// addClaim takes over what an announcement says; the first claim leads.
-func (r *Row) addClaim(c Claim) {
+// addClaim takes over what an announcement says; the first claim leads. Words
+// are somebody's only if theirs is the key that answered there: on the row of
+// a contact nobody else shall speak (security.md, ground rule 2).
+func (r *Row) addClaim(c Claim, theirs bool) {
 	r.Addresses = append(r.Addresses, c.Addrs...)
 	if c.Seen.After(r.LastSeen) {
 		r.LastSeen = c.Seen
@@ -124,10 +128,12 @@ func (r *Row) addClaim(c Claim) {
 		return
 	}
 	r.Instance = c.Instance
-	r.Nick, _ = c.Text.Get("nick")
 	r.Presence = textStatus(c.Text)
-	r.Message, _ = c.Text.Get("msg")
-	r.Encrypts, r.Note = c.Encrypts, c.Note
+	if theirs {
+		r.Nick, _ = c.Text.Get("nick")
+		r.Message, _ = c.Text.Get("msg")
+		r.Encrypts, r.Note = c.Encrypts, c.Note
+	}
 }
 
 // addStream takes over what came inside TLS, which beats any announcement.
@@ -173,13 +179,11 @@ func showStatus(show string) string {
 
 // lastInstance is the instance name that a peer last bore.
 func lastInstance(k Known) string {
-	if i := slices.IndexFunc(k.Contact.Names, isInstance); i >= 0 {
-		return k.Contact.Names[i]
+	if len(k.Contact.Names) > 0 {
+		return k.Contact.Names[0]
 	}
 	return k.Name
 }
-
-func isInstance(name string) bool { return strings.Contains(name, "@") }
 
 // shownName orders names as 174-11.13 does here: the user's own name for the
 // peer, its nick, the user part of its instance, the instance.
@@ -193,30 +197,48 @@ func shownName(k Known, r Row) string {
 	return ""
 }
 
+// NewClaim takes in an announcement that nobody dialled yet.
+func NewClaim(p mdns.Peer) Claim { return Claim{Peer: p, kept: Kept(p.Instance)} }
+
+// Kept is an instance name in the form in which the names of contacts are
+// kept: cleaned and cut for showing (L-27), without the case of letters.
+func Kept(instance string) string { return Fold(safetext.Name(instance).String()) }
+
+// Bearers tells which contact bore an instance name last. Its key is zero
+// where several did.
+type Bearers map[string]identity.Pin
+
+// BearersOf makes the list.
+func BearersOf(contacts []trust.Contact) Bearers {
+	b := Bearers{}
+	for _, c := range contacts {
+		if c.State == trust.Retired || len(c.Names) == 0 {
+			continue
+		}
+		name := Kept(c.Names[0])
+		if _, taken := b[name]; taken {
+			b[name] = identity.Pin{}
+		} else {
+			b[name] = c.Pin
+		}
+	}
+	return b
+}
+
+// Bears reports whether a contact bore an instance name last.
+func (b Bearers) Bears(instance string) bool {
+	_, ok := b[Kept(instance)]
+	return ok
+}
+
 // Owner tells which contact a claim seems to belong to: the key that answered
 // there, else the only contact that last bore this instance name. It is a
 // place to knock, not an identity: the dial checks the key.
-func Owner(c Claim, contacts []trust.Contact) identity.Pin {
+func (b Bearers) Owner(c Claim) identity.Pin {
 	if !c.Pin.IsZero() {
 		return c.Pin
 	}
-	var owner identity.Pin
-	for _, k := range contacts {
-		if k.State == trust.Retired || !bears(k, c.Key) {
-			continue
-		}
-		if !owner.IsZero() {
-			return identity.Pin{} // two contacts bore it: knocking decides
-		}
-		owner = k.Pin
-	}
-	return owner
-}
-
-// bears reports whether the instance name that the contact bore last is key.
-func bears(c trust.Contact, key string) bool {
-	i := slices.IndexFunc(c.Names, isInstance)
-	return i >= 0 && Fold(c.Names[i]) == key
+	return b[c.kept]
 }
 
 // Fold lower-cases ASCII letters only and leaves every other octet alone, as

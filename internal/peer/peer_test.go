@@ -2,6 +2,7 @@ package peer
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"llchat/internal/identity"
 	"llchat/internal/mdns"
+	"llchat/internal/safetext"
 	"llchat/internal/trust"
 )
 
@@ -24,15 +26,20 @@ func claim(instance string, entries ...string) Claim {
 	for i := 0; i < len(entries); i += 2 {
 		t = append(t, mdns.TextEntry{Key: entries[i], Value: []byte(entries[i+1]), HasValue: true})
 	}
-	return Claim{Peer: mdns.Peer{
+	return NewClaim(mdns.Peer{
 		Key: Fold(instance), Instance: instance, Text: t,
 		Port: addr.Port(), Addrs: []netip.AddrPort{addr}, Seen: noon,
-	}}
+	})
+}
+
+func proven(c Claim) Claim {
+	c.Pin = bobPin
+	return c
 }
 
 func TestBuild(t *testing.T) {
 	yes, no := true, false
-	bob := trust.Contact{Pin: bobPin, Petname: "Bobby", State: trust.Pinned, Names: []string{"bob", "bob@nuc"}}
+	bob := trust.Contact{Pin: bobPin, Petname: "Bobby", State: trust.Pinned, Names: []string{"bob@nuc", "bob"}}
 	mute := claim("romeo@forza")
 	mute.Encrypts, mute.Note = &no, "its client cannot encrypt"
 	tests := []struct {
@@ -52,7 +59,11 @@ func TestBuild(t *testing.T) {
 			Row{Key: "~romeo@forza", Name: "romeo", Instance: "romeo@forza", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon, Encrypts: &no, Note: "its client cannot encrypt"}},
 		{"a contact that is away: offline, last instance", Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob},
 			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Instance: "bob@nuc", Trust: trust.Pinned}},
-		{"the petname beats the nick", Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{claim("bob@nuc", "nick", "BOSS")}},
+		{"a claim that proved nothing does not speak for a contact", Known{
+			Pin: bobPin, Trust: trust.Pinned, Contact: bob,
+			Claims: []Claim{claim("bob@nuc", "nick", "BOSS", "status", "away", "msg", "write to my new key")},
+		}, Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "away", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
+		{"the petname beats the nick", Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{proven(claim("bob@nuc", "nick", "BOSS"))}},
 			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Nick: "BOSS", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
 		{"a stream beats the claim", Known{
 			Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{claim("bob@nuc", "status", "dnd", "msg", "claimed")},
@@ -87,8 +98,9 @@ func TestBuild(t *testing.T) {
 // while nobody else bore it; a key that answered beats every name.
 func TestOwner(t *testing.T) {
 	bob := trust.Contact{Pin: bobPin, State: trust.Pinned, Names: []string{"bob@nuc", "bob@old"}}
-	proven := claim("bob@nuc")
-	proven.Pin = eviPin
+	other := claim("bob@nuc")
+	other.Pin = eviPin
+	long := strings.Repeat("long", 9) + "@nuc"
 	tests := []struct {
 		name     string
 		claim    Claim
@@ -99,12 +111,14 @@ func TestOwner(t *testing.T) {
 		{"case of ASCII letters does not count", claim("BOB@nuc"), []trust.Contact{bob}, bobPin},
 		{"an instance borne before", claim("bob@old"), []trust.Contact{bob}, identity.Pin{}},
 		{"somebody else", claim("ann@kite"), []trust.Contact{bob}, identity.Pin{}},
-		{"another key answered there", proven, []trust.Contact{bob}, eviPin},
+		{"another key answered there", other, []trust.Contact{bob}, eviPin},
+		{"a name longer than is shown", claim(long), []trust.Contact{{Pin: bobPin, State: trust.Pinned, Names: []string{safetext.Name(long).String()}}}, bobPin},
+		{"a name of nothing", claim("\x1b\x07"), []trust.Contact{{Pin: bobPin, State: trust.Pinned}}, identity.Pin{}},
 		{"two contacts bore it", claim("bob@nuc"), []trust.Contact{bob, {Pin: eviPin, State: trust.Pinned, Names: []string{"bob@nuc"}}}, identity.Pin{}},
 		{"a retired key", claim("bob@nuc"), []trust.Contact{{Pin: bobPin, State: trust.Retired, Names: []string{"bob@nuc"}}}, identity.Pin{}},
 	}
 	for _, tt := range tests {
-		if got := Owner(tt.claim, tt.contacts); got != tt.want {
+		if got := BearersOf(tt.contacts).Owner(tt.claim); got != tt.want {
 			t.Errorf("%s: owner %v, want %v", tt.name, got, tt.want)
 		}
 	}

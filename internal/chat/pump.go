@@ -1,0 +1,255 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"llchat/internal/history"
+	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
+)
+
+const (
+	// batch bounds the messages on a stream that the peer may not have read
+	// yet, so that one that stopped reading is noticed with little under way.
+	batch = 32
+
+	// To somebody who has not accepted us: no more than the other side keeps
+	// (L-11). The rest stays here and follows on acceptance.
+	waitingMessages = 3
+	waitingOctets   = 4 << 10
+
+	// ackTime and deadTime are the timers of spec 5.7.
+	ackTime  = 5 * time.Second
+	deadTime = 10 * time.Second
+
+	// delayAfter: a message older than this when it leaves says when it was
+	// written (XEP-0203).
+	delayAfter = 30 * time.Second
+)
+
+// flight is a message on a stream without a receipt.
+//
+//	under way --ping answered--> read --next stream--> (again)
+//	    |  ^
+//	    |  +-- sent again, once -- due
+//	    +-- ping answered, yet it was dropped --> due
+type flight struct {
+	octets int
+	waited bool // it left while the peer kept us waiting
+	read   bool // the peer answered a ping sent after it
+	due    bool // to be sent again
+	again  bool // was sent again
+}
+
+// say puts stanzas before the messages that wait. Of presence only the newest
+// counts: a peer that does not read costs us no more than one.
+func (n *Node) say(l *live, stanzas ...stanza.Stanza) {
+	for _, s := range stanzas {
+		if _, ok := s.(stanza.Presence); ok {
+			l.talk = withoutPresence(l.talk)
+		}
+		l.talk = append(l.talk, s)
+	}
+	n.pump(l)
+}
+
+func withoutPresence(talk []stanza.Stanza) []stanza.Stanza {
+	var rest []stanza.Stanza
+	for _, s := range talk {
+		if _, ok := s.(stanza.Presence); !ok {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// pump starts the goroutine that feeds a stream from the outbox, unless it
+// runs already or has nothing to do.
+func (n *Node) pump(l *live) {
+	if !l.accepted || l.pumping || l.full && len(l.talk) == 0 && l.underWay() > batch/2 {
+		return
+	}
+	l.pumping = true
+	n.start(func() {
+		for {
+			var next []stanza.Stanza
+			err := n.call(n.ctx, func() error {
+				next = n.nextBatch(l)
+				l.pumping = len(next) > 0
+				return nil
+			})
+			if err != nil || len(next) == 0 {
+				return
+			}
+			if err := l.conn.Send(n.ctx, next...); err != nil {
+				// Either it is ending already, or it takes less than a
+				// presence: then nothing can be said on it. Closed puts the
+				// messages back.
+				l.conn.End()
+				return
+			}
+		}
+	})
+}
+
+// nextBatch takes what is to be said, then the next messages from the outbox
+// that are not on this stream yet, oldest first.
+func (n *Node) nextBatch(l *live) []stanza.Stanza {
+	next := l.talk
+	l.talk, l.full = nil, false
+	if l.underWay() >= batch {
+		l.full = true
+		return next
+	}
+	box, err := n.hist.Outbox(l.remote.pin)
+	if err != nil {
+		n.log.Error("Outbox not read", "err", err)
+		return next
+	}
+	for i, m := range box {
+		f, known := l.flights[m.ID]
+		if known && !f.due {
+			continue
+		}
+		s := n.outgoing(l, m)
+		size := l.size(s)
+		if !l.room(len(m.Body)) || l.theyWait() && size > l.conn.MaxBytes() {
+			l.full = !l.theyWait()
+			n.holdBack(l, box[i:])
+			break
+		}
+		if size > l.conn.MaxBytes() {
+			n.tooBig(l, m)
+			continue
+		}
+		next = append(next, s)
+		l.flights[m.ID] = flight{octets: len(m.Body), waited: l.theyWait(), again: f.again}
+		if l.theyWait() && m.Reason != ReasonWaiting {
+			n.mark(m.Peer, m.ID, history.Queued, ReasonWaiting)
+		}
+	}
+	n.expectReceipt(l)
+	return next
+}
+
+// size is that of the stanza with the names that the stream puts into it.
+func (l *live) size(s stanza.Message) int {
+	s.From, s.To = l.conn.Names()
+	return len(stanza.Append(nil, s))
+}
+
+// tooBig follows a message that the peer does not take. A stream on which we
+// waited may keep the small limit of strangers; the next one has the full one.
+func (n *Node) tooBig(l *live, m history.Message) {
+	if l.waited {
+		l.conn.End()
+		return
+	}
+	n.mark(m.Peer, m.ID, history.Failed, "too big for the other side")
+}
+
+// underWay counts what the peer may not have read yet.
+func (l *live) underWay() int {
+	count := 0
+	for _, f := range l.flights {
+		if !f.read && !f.due {
+			count++
+		}
+	}
+	return count
+}
+
+// room reports whether a stream may carry another message of this size.
+func (l *live) room(size int) bool {
+	if !l.theyWait() {
+		return l.underWay() < batch
+	}
+	octets := size
+	for _, f := range l.flights {
+		octets += f.octets
+	}
+	return len(l.flights) < waitingMessages && octets <= waitingOctets
+}
+
+// holdBack says of messages that stay here until we are accepted why.
+func (n *Node) holdBack(l *live, rest []history.Message) {
+	if !l.theyWait() {
+		return
+	}
+	for _, m := range rest {
+		if _, sent := l.flights[m.ID]; !sent && m.Reason != ReasonWaiting {
+			n.mark(m.Peer, m.ID, history.Queued, ReasonWaiting)
+		}
+	}
+}
+
+// outgoing is the stanza of a stored message.
+func (n *Node) outgoing(l *live, m history.Message) stanza.Message {
+	s := stanza.Message{ID: m.ID, Type: "chat", Body: m.Body, HasBody: true, Request: true}
+	if l.remote.retries[m.ID] || time.Since(m.Time) > delayAfter {
+		s.Delay = m.Time.UTC()
+	}
+	if l.theyWait() {
+		s.Nick = n.settings.Nick // XEP-0172: with the first message to a new peer
+	}
+	return s
+}
+
+// expectReceipt checks the stream when a receipt is late (spec 5.7): an answer
+// to a ping proves that everything before it was processed, silence that the
+// stream is dead. Who keeps us waiting owes no receipt.
+func (n *Node) expectReceipt(l *live) {
+	if l.checking || l.theyWait() || l.underWay() == 0 {
+		return
+	}
+	l.checking = true
+	n.after(ackTime, func() {
+		l.checking = false
+		if n.find(l.conn) != nil && !l.theyWait() && l.underWay() > 0 {
+			n.checkStream(l)
+		}
+	})
+}
+
+func (n *Node) checkStream(l *live) {
+	var sent []string
+	for id, f := range l.flights {
+		if !f.read && !f.due {
+			sent = append(sent, id)
+		}
+	}
+	l.checking = true
+	n.start(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, deadTime)
+		defer cancel()
+		if err := l.conn.Ping(ctx); err != nil {
+			l.conn.Abort(xmlstream.Error{Condition: xmlstream.ConnectionTimeout})
+			return
+		}
+		n.post(func() { n.answered(l, sent) })
+	})
+}
+
+// answered follows the answer to a ping: what was sent before it was read. A
+// peer that confirms others has dropped what it did not confirm: its queue of
+// requests, or its disk, was full. That is sent once more, and shown once: the
+// id is the same. To a peer that never confirms, nothing is repeated.
+func (n *Node) answered(l *live, sent []string) {
+	l.checking = false
+	for _, id := range sent {
+		f, open := l.flights[id]
+		switch {
+		case !open:
+			continue
+		case (f.waited || l.confirms) && !f.again:
+			f.due, f.again = true, true
+			l.remote.retries[id] = true
+		default:
+			f.read = true
+			n.mark(l.remote.pin, id, history.Sent, ReasonNoReceipt)
+		}
+		l.flights[id] = f
+	}
+	n.pump(l)
+}
