@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 	for name := range people {
 		commands[name] = func() { os.Exit(person(name)) }
 	}
+	// Built with -race, every process would sleep 1 s at its end.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
 	testscript.Main(m, commands)
 }
 
@@ -123,6 +125,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LAN", filepath.Join(e.WorkDir, "lan"))
 			e.Setenv("XDG_RUNTIME_DIR", "")
 			e.Setenv("TERM", "dumb")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			return os.Mkdir(filepath.Join(e.WorkDir, "lan"), 0o700)
 		},
 	})
