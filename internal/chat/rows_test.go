@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -448,6 +449,68 @@ func TestL15_SameIDOfTwoPeers(t *testing.T) {
 			}
 			closeMallory(t, m)
 		}
+		closeNode(t, alice)
+	})
+}
+
+// K1, spec 5.1: a client that can only write in clear gets a FIN and no octet;
+// our user hears of it once an hour, and its row says why. Nothing is said for
+// a name that is announced elsewhere: anybody could use it.
+func TestK1_TriesToWriteInClear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lan := lantest.New(t, 8)
+		host, romeo := lan.Host(), lan.Host()
+		alice := host.Node(chat.Options{Nick: "alice"})
+		m := romeo.Mallory("romeo@forza")
+		stop, err := m.Announce(t.Context(), mdns.PresenceText("romeo", "", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sees(t, alice, "romeo")
+		write := func(from *lantest.Host, name string) {
+			t.Helper()
+			c, err := from.Dial(t.Context(), place(t, host, alice))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = fmt.Fprintf(c, `<stream:stream xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" from="%s" to="alice">`, name)
+			_, _ = fmt.Fprint(c, `<message type="chat"><body>thou art in clear</body></message>`)
+			if got, err := io.ReadAll(c); err != nil || len(got) != 0 {
+				t.Errorf("answered %q, %v; want a FIN", got, err)
+			}
+			_ = c.Close()
+			time.Sleep(5 * time.Second)
+		}
+		notices := func() (texts []string) {
+			s, err := alice.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range s.Health {
+				if h.Code == "cannot-encrypt" {
+					texts = append(texts, h.Text)
+				}
+			}
+			return texts
+		}
+		write(lan.Host(), "romeo@forza")
+		if got := notices(); len(got) != 0 {
+			t.Errorf("somebody else's claim to the name is told: %q", got)
+		}
+		write(romeo, "romeo@forza")
+		write(romeo, "romeo@forza")
+		if got := notices(); len(got) != 1 || !strings.Contains(got[0], "romeo@forza") {
+			t.Errorf("notices %q", got)
+		}
+		p, _ := peerNamed(t, alice, "romeo")
+		if p.Encrypts == nil || *p.Encrypts || p.Note.IsEmpty() || p.Trust != "" {
+			t.Errorf("row %+v", p)
+		}
+		if r, _ := alice.Requests(t.Context()); len(r) != 0 {
+			t.Errorf("its text became a request: %+v", r)
+		}
+		stop()
+		closeMallory(t, m)
 		closeNode(t, alice)
 	})
 }
