@@ -30,6 +30,7 @@ func (a *app) askCommands() []*cobra.Command {
 		}),
 		a.peersCommand(),
 		a.watchCommand(),
+		a.doctorCommand(),
 	}
 }
 
