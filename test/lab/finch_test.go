@@ -109,6 +109,7 @@ func TestFinch(t *testing.T) {
 	l := newLAN(t, 2)
 	wire := l.capture(t)
 	alice := l.hosts[0].daemon(t, "--nick", "Alice")
+	w := alice.watch()
 	bob := l.hosts[1].finch(t, "bob")
 
 	eventually(t, seeTime, "Finch lists us by nick", func() bool {
@@ -127,7 +128,7 @@ func TestFinch(t *testing.T) {
 	}
 	alice.sees("online", bob.name, isOnline)
 
-	t.Run("its user writes", func(t *testing.T) { finchWrites(t, alice, bob) })
+	t.Run("its user writes", func(t *testing.T) { finchWrites(t, alice, bob, w) })
 	t.Run("we write", func(t *testing.T) {
 		r := alice.must(chat.CodeRefused, "send", bob.name, "bitternhere")
 		if !strings.Contains(r.stderr, "cannot encrypt") {
@@ -142,8 +143,7 @@ func TestFinch(t *testing.T) {
 	}
 }
 
-func finchWrites(t *testing.T, alice *node, bob *finch) {
-	w := alice.watch()
+func finchWrites(t *testing.T, alice *node, bob *finch, w *process) {
 	if r := bob.ask("write", alice.name, "dunlinhere"); r.code != 0 {
 		t.Fatalf("Finch cannot write: %s", r.stderr)
 	}

@@ -102,10 +102,11 @@ func (n *node) must(code int, args ...string) result {
 	return r
 }
 
-// watch follows the node's events, as JSON.
-func (n *node) watch(args ...string) *process {
+// watch follows the node's events, as JSON: first what is stored, so that
+// nothing is missed while it starts.
+func (n *node) watch() *process {
 	n.t.Helper()
-	args = append([]string{llchat, "watch", "--json"}, args...)
+	args := []string{llchat, "watch", "--json", "--since", "1"}
 	return n.h.background(n.t, []as{withEnv("LLCHAT_HOME=" + n.home)}, args...)
 }
 

@@ -117,7 +117,9 @@ func TestKillKeepsEverything(t *testing.T) {
 		t.Errorf("alice is %q %v, want pinned %s", p.Trust, p.Fingerprint, alice.fingerprint)
 	}
 	w := bob.watch()
-	bob.must(0, "accept", carol.name)
+	// By fingerprint: until Carol's key is proven again, her name stands for
+	// two rows, the request and what is heard on the link.
+	bob.must(0, "accept", carol.fingerprint[:16])
 	wantMessage(w, "let me in", chat.Received)
 	alice.sees("online", bob.name, isOnline)
 	alice.must(0, "send", bob.name, "still friends")
