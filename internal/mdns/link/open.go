@@ -26,14 +26,24 @@ const (
 
 // Open returns the Source of this machine's network interfaces. Names in only
 // restrict it to these interfaces; empty means all that netmon finds usable.
-func Open(only []string) (Source, error) {
-	return &source{only: only, watch: netmon.Watch, open: openGroup, probe: openUnicast}, nil
+func Open(only []string) (Source, error) { return OpenWith(Options{Only: only}) }
+
+// Options are what else can be said about the sockets.
+type Options struct {
+	Only          []string // as for Open
+	ReceiveBuffer int      // octets asked for; 0: 4 MiB. The system may cap it
+}
+
+// OpenWith is Open with more options.
+func OpenWith(o Options) (Source, error) {
+	return &source{only: o.Only, buffer: o.ReceiveBuffer, watch: netmon.Watch, open: openGroup, probe: openUnicast}, nil
 }
 
 // source is the Source of real sockets. The goroutine of Run owns the set of
 // links; readers and writers of each link are its children.
 type source struct {
-	only []string
+	only   []string
+	buffer int
 
 	// What tests replace.
 	watch func(context.Context, []string, func([]netmon.Interface)) error
@@ -139,6 +149,9 @@ func (s *source) reconcile(now []netmon.Interface) (again bool, err error) {
 			case err != nil:
 				slog.Debug("Socket not opened", "iface", i.Name, "family", f.String(), "err", err)
 			default:
+				if u, ok := sock.(*udp); ok && s.buffer > 0 {
+					u.setBuffer(s.buffer)
+				}
 				p.add(f, sock)
 				continue
 			}

@@ -43,9 +43,7 @@ type udp struct {
 // newUDP takes over conn and sets what RFC 6762 wants of it.
 func newUDP(conn net.PacketConn, f family, ifi *net.Interface) (*udp, error) {
 	u := &udp{conn: conn, family: f, ifi: ifi, closed: make(chan struct{})}
-	if c, ok := conn.(*net.UDPConn); ok {
-		c.SetReadBuffer(receiveBuffer) // a wish: the system may cap it
-	}
+	u.setBuffer(receiveBuffer)
 	var err error
 	if f == ipv4Family {
 		err = u.setup4()
@@ -57,6 +55,13 @@ func newUDP(conn net.PacketConn, f family, ifi *net.Interface) (*udp, error) {
 		return nil, err
 	}
 	return u, nil
+}
+
+// setBuffer asks for a receive buffer: a wish, the system may cap it.
+func (u *udp) setBuffer(octets int) {
+	if c, ok := u.conn.(*net.UDPConn); ok {
+		c.SetReadBuffer(octets)
+	}
 }
 
 func (u *udp) setup4() error {

@@ -1,0 +1,244 @@
+//go:build netns && linux
+
+package mdns
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/grandcat/zeroconf"
+	"golang.org/x/sys/unix"
+
+	"llchat/internal/mdns/link"
+)
+
+// hostSide is the inside of a host process.
+type hostSide struct {
+	mu    sync.Mutex
+	out   io.Writer
+	nodes map[string]*Node
+	left  map[string]int // times an instance left, all nodes
+	stops []func()
+}
+
+func (h *hostSide) print(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fmt.Fprintf(h.out, format+"\n", args...)
+}
+
+func (h *hostSide) done(err error, values ...any) {
+	if err != nil {
+		h.print("error %v", err)
+		return
+	}
+	h.print("done %s", strings.TrimSuffix(fmt.Sprintln(values...), "\n"))
+}
+
+func (h *hostSide) close() {
+	for _, n := range h.nodes {
+		n.Close()
+	}
+	for _, stop := range h.stops {
+		stop()
+	}
+}
+
+func number(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+func (h *hostSide) command(name string, args []string) {
+	switch name {
+	case "open": // id user machine port buffer
+		h.done(h.open(args))
+	case "publish":
+		got, err := h.nodes[args[0]].Publish(context.Background(), PresenceText("", "avail", ""))
+		h.done(err, got)
+	case "rename":
+		got, err := h.nodes[args[0]].Rename(context.Background(), args[1], args[2], 5298, nil)
+		h.done(err, got)
+	case "leave":
+		n := h.nodes[args[0]]
+		err := n.Withdraw(context.Background())
+		n.Close()
+		delete(h.nodes, args[0])
+		h.done(err)
+	case "silence":
+		h.done(h.nodes[args[0]].Silence())
+	case "wait": // id n seconds: how many are listed, after how many milliseconds
+		n, ms := h.wait(h.nodes[args[0]], number(args[1]), number(args[2]))
+		h.done(nil, n, ms)
+	case "watch":
+		h.nodes[args[0]].Watch(args[1:]...)
+		h.done(nil)
+	case "missing": // id key ...
+		missing := 0
+		for _, key := range args[1:] {
+			if _, err := h.nodes[args[0]].Resolve(context.Background(), key); err != nil {
+				missing++
+			}
+		}
+		h.mu.Lock()
+		left := 0
+		for _, key := range args[1:] {
+			left += h.left[key]
+		}
+		h.mu.Unlock()
+		h.done(nil, missing, left)
+	case "usage": // id: resident KiB, CPU ms, and the shed packets of the node
+		rss, cpu := usage()
+		h.done(nil, rss, cpu, h.nodes[args[0]].Stats().ShedPackets)
+	case "crowd": // peers addresses loss first
+		stop, err := crowd(number(args[0]), number(args[1]), args[2], args[3])
+		h.stops = append(h.stops, stop)
+		h.done(err)
+	case "flood": // packets/s seconds size
+		n, err := flood(number(args[0]), number(args[1]), number(args[2]))
+		h.done(err, n)
+	case "ask": // questions in one packet: packets that came from others within 2 s, octets
+		n, size, err := askMany(number(args[0]))
+		h.done(err, n, size)
+	case "grandcat": // n seconds: found, after ms
+		n, ms := grandcat(number(args[0]), number(args[1]))
+		h.done(nil, n, ms)
+	case "capture": // seconds: frames that left this host, by protocol
+		n, what, err := capture(number(args[0]))
+		h.done(err, n, what)
+	case "traffic": // seconds: mDNS packets and octets heard
+		n, size, err := traffic(number(args[0]))
+		h.done(err, n, size)
+	case "avahi":
+		h.done(h.avahi())
+	case "run": // shell: output on one line
+		out, err := exec.Command("sh", "-c", strings.Join(args, " ")).Output()
+		h.done(err, strings.ReplaceAll(strings.TrimSpace(string(out)), "\n", "|"))
+	default:
+		h.print("error no command %s", name)
+	}
+}
+
+func (h *hostSide) open(args []string) error {
+	src, err := link.OpenWith(link.Options{ReceiveBuffer: number(args[4])})
+	if err != nil {
+		return err
+	}
+	n, err := Open(context.Background(), Config{Source: src, User: args[1], Machine: args[2], Port: uint16(number(args[3])),
+		Pinned: func(key string) bool { return strings.HasPrefix(key, "friend") }})
+	if err != nil {
+		return err
+	}
+	if h.nodes == nil {
+		h.nodes, h.left = map[string]*Node{}, map[string]int{}
+	}
+	h.nodes[args[0]] = n
+	go func() {
+		for ev := range n.Events() {
+			if ev.Kind == Left {
+				h.mu.Lock()
+				h.left[ev.Peer.Key]++
+				h.mu.Unlock()
+			}
+		}
+	}()
+	return nil
+}
+
+func (h *hostSide) wait(n *Node, want, seconds int) (listed, ms int) {
+	start := time.Now()
+	for {
+		listed = n.Stats().Peers
+		if spent := time.Since(start); listed >= want || spent > time.Duration(seconds)*time.Second {
+			return listed, int(spent.Milliseconds())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// usage is the resident set of this process in KiB and its CPU time in ms.
+func usage() (rss, cpu int) {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmRSS:") {
+			rss = number(strings.Fields(line)[1])
+		}
+	}
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return rss, int((u.Utime.Nano() + u.Stime.Nano()) / 1e6)
+}
+
+// grandcat browses with github.com/grandcat/zeroconf.
+func grandcat(want, seconds int) (found, ms int) {
+	log.SetOutput(io.Discard)
+	r, err := zeroconf.NewResolver(zeroconf.SelectIPTraffic(zeroconf.IPv4))
+	if err != nil {
+		return 0, 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second)
+	defer cancel()
+	entries := make(chan *zeroconf.ServiceEntry, 1000)
+	start := time.Now()
+	if err := r.Browse(ctx, "_presence._tcp", "local.", entries); err != nil {
+		return 0, 0
+	}
+	seen := map[string]bool{}
+	for e := range entries {
+		if seen[e.Instance] = true; len(seen) >= want {
+			break
+		}
+	}
+	return len(seen), int(time.Since(start).Milliseconds())
+}
+
+// avahi starts a system bus and avahi-daemon in folders that only this host has.
+func (h *hostSide) avahi() error {
+	for _, d := range []string{"/run"} {
+		if err := unix.Mount("tmpfs", d, "tmpfs", 0, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", d, err)
+		}
+	}
+	for _, d := range []string{"/run/dbus", "/run/avahi-daemon"} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if out, err := exec.Command("chown", "avahi:avahi", "/run/avahi-daemon").CombinedOutput(); err != nil {
+		return fmt.Errorf("chown: %w %s", err, out)
+	}
+	conf := "/run/avahi.conf"
+	if err := os.WriteFile(conf, []byte("[server]\nhost-name=avahihost\nallow-interfaces=eth0\ndisallow-other-stacks=no\n"+
+		"[wide-area]\nenable-wide-area=no\n[publish]\npublish-workstation=no\npublish-hinfo=no\n"), 0o644); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"dbus-daemon", "--system", "--nofork", "--nopidfile"},
+		{"avahi-daemon", "-f", conf, "--no-chroot", "--no-rlimits"},
+	} {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		h.stops = append(h.stops, func() { cmd.Process.Kill(); cmd.Wait() })
+		time.Sleep(300 * time.Millisecond)
+	}
+	for range 50 {
+		if exec.Command("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.Avahi", "/",
+			"org.freedesktop.Avahi.Server.GetHostName").Run() == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("avahi-daemon does not answer")
+}
