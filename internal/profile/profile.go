@@ -34,6 +34,7 @@ type Profile struct {
 // user or is open to others is an *Error. Open does not lock.
 func Open(dir string) (*Profile, error) {
 	setUmask()
+	harden()
 	dir, err := canonical(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open profile: %w", err)
