@@ -219,6 +219,7 @@ func friends(t testing.TB, a, b *node) {
 	b.sees("online", a.name, isOnline)
 	a.must(3, "send", b.name, "may I?")
 	b.must(0, "accept", a.name)
+	a.sees("no longer waiting for acceptance", b.name, func(p chat.Peer) bool { return p.Stream && !p.Waiting })
 	a.must(0, "send", b.name, "thank you")
 	b.must(0, "send", a.name, "welcome")
 }
