@@ -114,6 +114,9 @@ func (n *Node) judge(r *remote) (trust.State, trust.Contact) {
 // part of its header, its XEP-0172 nick, and the TXT nick of claims it proved.
 func (n *Node) claimedNames(r *remote) []string {
 	names := slices.Clone(r.names)
+	for _, l := range r.live {
+		names = append(names, l.nick)
+	}
 	if r.request != nil {
 		names = append(names, r.request.Names...)
 		names = append(names, r.request.Nick)
@@ -147,7 +150,12 @@ func (n *Node) standing(p stream.Peer) stream.Standing {
 		return stream.Refused // ourselves
 	}
 	user, _ := mdns.SplitInstance(p.Name)
-	state, _ := n.trust.Judge(p.Pin, []string{user, p.Name})
+	names := []string{p.Name, user}
+	if key, ok := n.claimOf(p.Name, p.Addr.Addr()); ok {
+		nick, _ := n.claims[key].Text.Get("nick")
+		names = append(names, nick) // it is about to prove that claim
+	}
+	state, _ := n.trust.Judge(p.Pin, names)
 	if isContact(state) {
 		return stream.Accepted
 	}
@@ -155,7 +163,7 @@ func (n *Node) standing(p stream.Peer) stream.Standing {
 	case n.settings.Strangers == StrangersRefuse:
 		return stream.Refused
 	case n.settings.Strangers == StrangersAccept && state == trust.Unknown && n.newKeys.take(time.Now()):
-		if _, err := n.trust.Accept(p.Pin, user, []string{p.Name, user}, "policy", time.Now()); err == nil {
+		if _, err := n.trust.Accept(p.Pin, user, names, trust.ByPolicy, time.Now()); err == nil {
 			n.touch(p.Pin)
 			return stream.Accepted
 		}
@@ -191,8 +199,15 @@ func (n *Node) opened(c *stream.Conn) {
 	case isContact(state):
 		n.welcome(l)
 		n.oneStream(r)
+		if r.request != nil { // the policy accepted it now
+			if err := n.takeRequest(r); err != nil {
+				n.storeFailed(err)
+			}
+		}
 	case state == trust.Conflict:
 		n.conflict(r, of)
+	case state == trust.Blocked && p.Dialled:
+		c.End() // blocked while we dialled, or it answers where another was looked for
 	}
 }
 
@@ -271,6 +286,11 @@ func (n *Node) closed(c *stream.Conn, err error) {
 	r.redial.ended(time.Since(l.opened))
 	n.lost(r)
 	n.forgetStranger(r)
+}
+
+// told reports whether every stream of this key knows that it is accepted.
+func (r *remote) told() bool {
+	return !slices.ContainsFunc(r.live, func(l *live) bool { return !l.accepted })
 }
 
 // forgetStranger drops the record of a key that is neither connected nor kept

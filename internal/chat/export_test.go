@@ -16,3 +16,15 @@ func Streams(n *Node) int {
 	})
 	return count
 }
+
+// EndStreams begins the end of every stream, as an idle time does.
+func EndStreams(n *Node) {
+	_ = n.call(n.ctx, func() error {
+		for _, r := range n.remotes {
+			for _, l := range r.live {
+				l.conn.End()
+			}
+		}
+		return nil
+	})
+}

@@ -106,6 +106,7 @@ func (n *Node) open(ctx context.Context) error {
 		})
 	}
 	n.post(n.publish)
+	n.post(n.finishAccepts)
 	n.post(n.retryAll)
 	n.post(n.sweep)
 	return nil

@@ -197,7 +197,10 @@ func (n *Node) decide(ctx context.Context, who string, f func(*remote) error) (P
 func (n *Node) accept(r *remote, by string) (trust.Contact, error) {
 	state, of := n.judge(r)
 	if isContact(state) {
-		return of, nil
+		if r.request == nil && r.told() {
+			return of, nil
+		}
+		return of, n.takeRequest(r)
 	}
 	if state != trust.Unknown {
 		return of, notAcceptable(state, of)
@@ -244,6 +247,8 @@ func (n *Node) petname(r *remote) string {
 }
 
 // takeRequest turns a request into a conversation and tells the other side.
+// The pin is on disk before: should we end between the two, the next start or
+// the next accept does the rest.
 func (n *Node) takeRequest(r *remote) error {
 	taken, err := n.hist.TakeRequest(r.pin)
 	if err != nil {
@@ -266,10 +271,25 @@ func (n *Node) takeRequest(r *remote) error {
 	return nil
 }
 
+// finishAccepts takes the requests of keys that are contacts: we ended after
+// the pin was written and before the request was taken.
+func (n *Node) finishAccepts() {
+	for _, r := range n.remotes {
+		c, ok := n.trust.Get(r.pin)
+		if r.request == nil || !ok || !c.Accepted() {
+			continue
+		}
+		if err := n.takeRequest(r); err != nil {
+			n.storeFailed(err)
+		}
+	}
+}
+
 // welcomeStranger is welcome for a stream on which the peer waited: presence
 // first, then a receipt for each of its messages, in order.
 func (n *Node) welcomeStranger(l *live, receipts []stanza.Stanza) {
 	if l.accepted {
+		n.say(l, receipts...)
 		return
 	}
 	l.accepted = true
@@ -291,10 +311,26 @@ func (n *Node) block(r *remote) error {
 	}
 	for _, l := range r.live {
 		l.accepted = false
-		l.conn.End()
+		n.endWithin(l, blockTime)
 	}
+	n.rebind()
 	n.touch(r.pin)
 	return n.failOutbox(r)
+}
+
+// blockTime is how long a blocked key may take to end its streams: they are
+// gone within a second (P-09).
+const blockTime = 900 * time.Millisecond
+
+// endWithin ends a stream politely, and cuts it when that takes too long.
+func (n *Node) endWithin(l *live, d time.Duration) {
+	n.start(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, d)
+		defer cancel()
+		if err := l.conn.Close(ctx); err != nil {
+			n.log.Debug("Stream cut", "err", err)
+		}
+	})
 }
 
 // failOutbox says of what still waited for a blocked key that it will not go.
