@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,12 +18,55 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+	"golang.org/x/net/ipv4"
+
 	"llchat/internal/chat"
 	"llchat/internal/mdns"
 	"llchat/internal/mdns/avahi"
+	"llchat/internal/mdns/wire"
 )
 
-func init() { roles["avahi-backend"] = backendMain }
+func init() {
+	roles["avahi-backend"] = backendMain
+	roles["announcer"] = announcerMain
+}
+
+// announcerMain announces so many instances, once, and answers nothing.
+func announcerMain(args []string) error {
+	count, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	c, err := net.ListenPacket("udp4", ":5353")
+	if err != nil {
+		return err
+	}
+	p := ipv4.NewPacketConn(c)
+	if err := p.SetMulticastTTL(255); err != nil { // RFC 6762 11
+		return err
+	}
+	service, host := wire.MustName("_presence", "_tcp", "local"), wire.MustName("crowd", "local")
+	to := &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}
+	for i := range count {
+		name, err := service.Child(fmt.Sprintf("p%d@crowd", i))
+		if err != nil {
+			return err
+		}
+		m := wire.Message{Response: true, Authoritative: true, Answers: []wire.Record{
+			{Name: service, Type: wire.TypePTR, Class: wire.ClassIN, TTL: 4500, PTR: name},
+			{Name: name, Type: wire.TypeSRV, Class: wire.ClassIN, Flush: true, TTL: 120, SRV: wire.SRV{Port: 5298, Target: host}},
+			{Name: name, Type: wire.TypeTXT, Class: wire.ClassIN, Flush: true, TTL: 4500, TXT: []byte("\x09txtvers=1")},
+			{Name: host, Type: wire.TypeA, Class: wire.ClassIN, Flush: true, TTL: 120, Addr: netip.MustParseAddr("10.77.0.2")},
+		}}
+		b, _ := m.Append(nil, 1400)
+		if _, err := c.WriteTo(b, to); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond) // a pace that the receiver's socket can take
+	}
+	return nil
+}
 
 // backendMain is internal/mdns/avahi inside a host: user, machine, port. It
 // prints events as lines of JSON and takes commands on its input.
@@ -162,7 +207,7 @@ func (h *host) avahiBus(t testing.TB) (daemon func() *process) {
 	t.Helper()
 	h.background(t, nil, "dbus-daemon", "--system", "--nofork", "--nopidfile")
 	conf := filepath.Join(h.dir, "avahi-alone.conf")
-	text := strings.ReplaceAll(strings.ReplaceAll(avahiConf, "%s", h.name), "other-stacks=no", "other-stacks=yes")
+	text := strings.NewReplacer("%s", h.name, "other-stacks=no", "other-stacks=yes", "=eth0", "=eth0,eth1").Replace(avahiConf)
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -344,5 +389,78 @@ func TestAvahiBackendNoDaemon(t *testing.T) {
 	<-alice.ended
 	if got := alice.errors(); !strings.Contains(got, avahi.ErrNoDaemon.Error()) {
 		t.Errorf("it says %q", got)
+	}
+}
+
+// TestAvahiBackendLinks: a second link that comes up is published on as well,
+// and the first one does not flap (174-3.7).
+func TestAvahiBackendLinks(t *testing.T) {
+	t.Parallel()
+	l := newLAN(t, 2)
+	l.hosts[0].avahiBus(t)()
+	bob := l.hosts[1].daemon(t, "--nick", "Bob")
+	const name = "alice@plume-abcd"
+	alice := l.hosts[0].backend(t, "alice", "plume-abcd", "5299")
+	alice.says("published", name, nil)
+	bob.sees("available", name, func(p chat.Peer) bool { return p.Presence == chat.Online })
+	w := bob.watch()
+	l.hosts[0].do(func() {
+		cable := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth1"}, PeerName: "far1"}
+		addr, err := netlink.ParseAddr("192.0.2.1/24")
+		if err == nil {
+			err = netlink.LinkAdd(cable)
+		}
+		if err == nil {
+			err = netlink.AddrAdd(cable, addr)
+		}
+		if err == nil {
+			err = netlink.LinkSetUp(cable)
+		}
+		if err == nil {
+			var far netlink.Link
+			if far, err = netlink.LinkByName("far1"); err == nil {
+				err = netlink.LinkSetUp(far)
+			}
+		}
+		if err != nil {
+			t.Errorf("second link: %v", err)
+		}
+	})
+	eventually(t, readyTime, "a second service", func() bool {
+		out := l.hosts[0].mustRun(t, "avahi-browse", "-pt", "_presence._tcp")
+		return strings.Contains(out, "+;eth1;")
+	})
+	alice.tell("status away")
+	bob.sees("away", name, func(p chat.Peer) bool { return p.Presence == chat.Away })
+	if p, _ := bob.peer(name); slices.ContainsFunc(p.Addresses, func(a string) bool { return strings.Contains(a, "192.0.2.1") }) {
+		t.Errorf("an address of the other link is known: %q", p.Addresses)
+	}
+	for line := range strings.Lines(w.output()) {
+		if p, ok := event(t, line).Body.(chat.Peer); ok && p.Instance.String() == name && p.Gone {
+			t.Errorf("flap: %s", line)
+		}
+	}
+	if n := alice.events("renamed", name); n != 0 {
+		t.Error("renamed")
+	}
+}
+
+// TestAvahiBackendCrowd: more instances than Avahi has room for. As many as fit
+// are listed, and the user is told of the rest.
+func TestAvahiBackendCrowd(t *testing.T) {
+	t.Parallel()
+	l := newLAN(t, 2)
+	l.hosts[0].avahiBus(t)()
+	alice := l.hosts[0].backend(t, "watcher", "plume-abcd", "5299")
+	begin := time.Now()
+	l.hosts[1].run(t, []as{withEnv(roleVariable + "=announcer")}, "/proc/self/exe", "1200")
+	joined := func() int { return strings.Count(alice.output(), `"Kind":"joined"`) }
+	eventually(t, 60*time.Second, "hundreds are listed", func() bool { return joined() >= 800 })
+	t.Logf("%d listed after %v", joined(), time.Since(begin))
+	eventually(t, readyTime, "the user is told", func() bool {
+		return strings.Contains(alice.output(), `"Kind":"overload"`)
+	})
+	if strings.Contains(alice.output(), `"Kind":"left"`) {
+		t.Error("somebody left")
 	}
 }

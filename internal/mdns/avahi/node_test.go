@@ -562,7 +562,8 @@ func ptrData(label string) string {
 func TestQuestionRate(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		for i := range 200 {
-			ptr, rest := someone(fmt.Sprintf("p%d@x", i), "x", "10.77.0.2", "txtvers=1")
+			host := fmt.Sprintf("x%d", i)
+			ptr, rest := someone("p@"+host, host, "10.77.0.2", "txtvers=1")
 			r.d.hear(append(rest, ptr...)...)
 		}
 		r.wait(time.Second)
