@@ -118,6 +118,12 @@ func (h *hostSide) command(name string, args []string) {
 	case "traffic": // seconds: mDNS packets and octets heard
 		n, size, err := traffic(number(args[0]))
 		h.done(err, n, size)
+	case "addrs": // id key: where it is
+		p, err := h.nodes[args[0]].Resolve(context.Background(), args[1])
+		h.done(err, strings.Trim(fmt.Sprint(p.Addrs), "[ "))
+	case "cycle": // n: start and stop as often; renames, ms of the slowest publication
+		renames, worst, err := h.cycle(number(args[0]))
+		h.done(err, renames, worst)
 	case "avahi":
 		h.done(h.avahi())
 	case "run": // shell: output on one line
@@ -152,6 +158,31 @@ func (h *hostSide) open(args []string) error {
 		}
 	}()
 	return nil
+}
+
+// cycle starts, publishes, withdraws and closes a node n times.
+func (h *hostSide) cycle(n int) (renames, worst int, err error) {
+	for i := range n {
+		if err := h.open([]string{"c", "alice", "pronto", strconv.Itoa(6000 + i%10), "0"}); err != nil {
+			return renames, worst, err
+		}
+		start := time.Now()
+		name, err := h.nodes["c"].Publish(context.Background(), nil)
+		if err != nil {
+			return renames, worst, err
+		}
+		worst = max(worst, int(time.Since(start).Milliseconds()))
+		if name != "alice@pronto" {
+			renames++
+		}
+		time.Sleep(200 * time.Millisecond)
+		if err := h.nodes["c"].Withdraw(context.Background()); err != nil {
+			return renames, worst, err
+		}
+		h.nodes["c"].Close()
+		delete(h.nodes, "c")
+	}
+	return renames, worst, nil
 }
 
 func (h *hostSide) wait(n *Node, want, seconds int) (listed, ms int) {

@@ -202,6 +202,11 @@ func (e *Engine) dropView(v *view) {
 
 // remove takes in out of the cache and reports that it left.
 func (e *Engine) remove(now time.Time, in *instance, cause Cause) {
+	if cause == Unanswered {
+		for _, v := range in.views {
+			e.missed(now, v.link)
+		}
+	}
 	for len(in.views) > 0 {
 		e.dropView(in.views[0])
 	}

@@ -21,6 +21,7 @@ type linkState struct {
 
 	echo    echo
 	foreign time.Time // last packet of another machine
+	lost    time.Time // somebody did not answer: the network may be cut behind the next switch
 
 	pub       publication
 	responder responder

@@ -24,7 +24,7 @@ func (e *Engine) Packet(now time.Time, p link.Packet) {
 	}
 	switch {
 	case !own:
-		l.foreign = now
+		e.hearForeign(now, l)
 	case p.Multicast:
 		e.hearEcho(now, l, p.Data)
 	}

@@ -2,6 +2,32 @@ package engine
 
 import "time"
 
+// A network that is cut somewhere behind our own cable, and whole again, tells
+// us neither. But somebody who does not answer is a hint of the first, and a
+// packet after a silence of the second: both start the question anew.
+const (
+	silence     = 20 * time.Second
+	missedPause = time.Minute
+)
+
+// missed is called when somebody known on l did not answer.
+func (e *Engine) missed(now time.Time, l *linkState) {
+	if now.Sub(l.lost) >= missedPause {
+		e.restartAsking(now, l)
+	}
+	l.lost = now
+}
+
+// hearForeign is called for each packet of another machine.
+func (e *Engine) hearForeign(now time.Time, l *linkState) {
+	quiet := now.Sub(l.foreign) >= silence
+	l.foreign = now
+	if quiet && !l.lost.IsZero() {
+		l.lost = time.Time{}
+		e.restartAsking(now, l)
+	}
+}
+
 // wakeTime is how long instances known before a sleep have to be heard again.
 // Our questions at 0, 1, 3, 7 and 15 s do not list them as known (RFC 6762 7.1).
 const wakeTime = 20 * time.Second
