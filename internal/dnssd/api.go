@@ -99,6 +99,7 @@ type Registration struct {
 	Machine string           // our machine part and host label, from mdns.Machine
 	Port    uint16           // the port our XMPP listener has
 	Text    mdns.Text
+	Former  string                           // the name that an earlier run may have left behind: DNS has no expiry (no BIND knows RFC 9664); may be empty
 	Addrs   []netip.Addr                     // ours; loopback, link-local and the like are left out
 	Notify  func(name string, trouble error) // name or trouble changed; may be nil; called by the keeper's goroutine, must not call Published
 }

@@ -76,7 +76,16 @@ func (a *asker) ask(ctx context.Context, name string, kind uint16) (*answer, err
 
 func questionError(server netip.AddrPort, name string, kind uint16, err error) error {
 	what := dns.TypeToString[kind] + " " + strings.TrimSuffix(name, ".")
-	return &Error{Op: "ask", Server: server, What: what, Err: err, Hint: hint("ask", err)}
+	return &Error{Op: "ask", Server: server, What: what, Err: plain(err), Hint: hint("ask", err)}
+}
+
+// plain leaves out what package net says about the socket: which server it is
+// about stands in the Error already.
+func plain(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
 }
 
 // askOne asks one server, by UDP first, by TCP when that is cut.

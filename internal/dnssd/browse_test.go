@@ -418,8 +418,13 @@ func TestEvent_MDNS(t *testing.T) {
 		want mdns.Kind
 		ok   bool
 	}{
-		{Joined, mdns.Joined, true}, {Changed, mdns.Changed, true}, {Left, mdns.Left, true},
-		{Resync, mdns.Resync, true}, {Overload, mdns.Overload, true}, {Trouble, 0, false}, {Recovered, 0, false},
+		{Joined, mdns.Joined, true},
+		{Changed, mdns.Changed, true},
+		{Left, mdns.Left, true},
+		{Resync, mdns.Resync, true},
+		{Overload, mdns.Overload, true},
+		{Trouble, 0, false},
+		{Recovered, 0, false},
 	} {
 		ev, ok := Event{Kind: tt.kind, Cause: "c", Shed: 3}.MDNS()
 		if ok != tt.ok || ok && (ev.Kind != tt.want || ev.Cause != "c" || ev.Shed != 3) {

@@ -126,6 +126,9 @@ func hint(op string, err error) string {
 func rcodeHint(op string, code int) string {
 	switch code {
 	case dns.RcodeServerFailure:
+		if op == "update" { // BIND's answer to the 101st instance, measured with 9.18.49
+			return "the domain may be full (BIND: max-records-per-type) or its file not writable: the server's log says which"
+		}
 		return "the server has trouble with this domain: its log says which"
 	case dns.RcodeRefused:
 		if op == "update" {

@@ -317,7 +317,10 @@ func sameData(a, b dns.RR) bool {
 		r.Header().Class, r.Header().Ttl = dns.ClassINET, 0
 		r.Header().Name = strings.ToLower(r.Header().Name)
 	}
-	return a.String() == b.String()
+	if a.Header().Rrtype == dns.TypeTXT {
+		return a.String() == b.String()
+	}
+	return same(a.String(), b.String())
 }
 
 // apply carries out one line of an update: RFC 2136 3.4.2.

@@ -28,29 +28,34 @@ func TestHostile_Lies(t *testing.T) {
 	}{
 		{
 			"instance of another domain",
-			[]string{`_presence._tcp.example.org. 60 IN PTR romeo\@montague._presence._tcp.example.com.`}, nil, nil,
+			[]string{`_presence._tcp.example.org. 60 IN PTR romeo\@montague._presence._tcp.example.com.`},
+			nil, nil,
 		},
 		{
 			"instance of another type",
-			[]string{`_presence._tcp.example.org. 60 IN PTR romeo._http._tcp.example.org.`}, nil, nil,
+			[]string{`_presence._tcp.example.org. 60 IN PTR romeo._http._tcp.example.org.`},
+			nil, nil,
 		},
 		{
 			"deeper than one label",
-			[]string{`_presence._tcp.example.org. 60 IN PTR a.b._presence._tcp.example.org.`}, nil, nil,
+			[]string{`_presence._tcp.example.org. 60 IN PTR a.b._presence._tcp.example.org.`},
+			nil, nil,
 		},
 		{
 			"the service itself, and the root",
 			[]string{
 				`_presence._tcp.example.org. 60 IN PTR _presence._tcp.example.org.`,
 				`_presence._tcp.example.org. 60 IN PTR .`,
-			}, nil, nil,
+			},
+			nil, nil,
 		},
 		{
 			"alias instead of a list",
 			[]string{
 				`_presence._tcp.example.org. 60 IN CNAME other.example.org.`,
 				`other.example.org. 60 IN PTR ` + romeo,
-			}, nil, nil,
+			},
+			nil, nil,
 		},
 		{
 			"no service", []string{

@@ -64,8 +64,10 @@ func TestParseResolvConf(t *testing.T) {
 	}{
 		{"empty", "", nil},
 		{"usual", "# made by\nsearch example.org lan\nnameserver 192.0.2.1\noptions edns0\n", []string{"192.0.2.1:53"}},
-		{"three at most", "nameserver 192.0.2.1\nnameserver 2001:db8::1\nnameserver fe80::1%eth0\nnameserver 192.0.2.4\n",
-			[]string{"192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%eth0]:53"}},
+		{
+			"three at most", "nameserver 192.0.2.1\nnameserver 2001:db8::1\nnameserver fe80::1%eth0\nnameserver 192.0.2.4\n",
+			[]string{"192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%eth0]:53"},
+		},
 		{"rubbish", "nameserver\nnameserver x\n;nameserver 192.0.2.1\n nameserver\t192.0.2.2 # two", []string{"192.0.2.2:53"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -89,6 +89,7 @@ func register(ctx context.Context, r Registration, k Key) (*Published, error) {
 	if err := p.claim(ctx); err != nil {
 		return nil, err
 	}
+	_ = p.sweep(ctx, r.Former) // we are there, with or without
 	keep, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.cancel = cancel
 	p.wg.Go(func() { p.keep(keep) })
@@ -254,5 +255,5 @@ func (p *Published) Close(ctx context.Context) error {
 	if again {
 		return nil
 	}
-	return p.withdraw(ctx)
+	return p.withdraw(ctx, p.records())
 }

@@ -202,6 +202,49 @@ func TestRegister_AfterCrash(t *testing.T) {
 	})
 }
 
+// What a crashed run left under another name goes, unless it is not ours.
+func TestRegister_SweepsFormer(t *testing.T) {
+	for _, tt := range []struct {
+		name, former string
+		left         bool
+	}{
+		{"ours", "fox@word-aaaa", false},
+		{"in another case", "FOX@Word-AAAA", false},
+		{"target of somebody else", "owl@word-bbbb", true},
+		{"not there", "cat@word-cccc", true},
+		{"no name", "", true},
+		{"no machine", "fox", true},
+		{"too long", strings.Repeat("x", 70) + "@m", true},
+		{"our name now", "romeo@montague", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				z := newZone(t)
+				z.person("fox", "word-aaaa", "203.0.113.50", 120)
+				z.person("owl", "word-bbbb", "203.0.113.51", 120)
+				z.remove(func(r dns.RR) bool {
+					return r.Header().Rrtype == dns.TypeSRV && strings.HasPrefix(r.Header().Name, "owl")
+				})
+				z.add(`owl\@word-bbbb._presence._tcp.example.org. 60 IN SRV 0 0 5298 elsewhere.example.org.`)
+				before := z.contents(ourKinds...)
+				p := mustRegister(t, z, func(r *Registration) { r.Former = tt.former })
+				if err := p.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				after := slices.DeleteFunc(z.contents(ourKinds...), func(s string) bool { return s == typeLine })
+				if got := cmp.Equal(before, after); got != tt.left {
+					t.Errorf("all left: %v\n%s", got, strings.Join(after, "\n"))
+				}
+				for _, s := range after {
+					if !tt.left && (strings.HasPrefix(s, "fox") || strings.HasPrefix(s, "word-aaaa")) {
+						t.Errorf("left behind: %s", s)
+					}
+				}
+			})
+		})
+	}
+}
+
 // Records that somebody removed come back; a name that somebody took is given
 // up, and we are told.
 func TestRegister_Keeps(t *testing.T) {

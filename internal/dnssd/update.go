@@ -5,9 +5,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"llchat/internal/mdns"
 )
 
 // records are what we put into a zone, in presentation form.
@@ -31,13 +34,19 @@ func (p *Published) records() records {
 	r := records{
 		zone: p.zone, owner: p.owner, shared: p.names.shared, port: p.reg.Port,
 		instance: escapeLabel(p.names.instance()) + "." + p.owner,
-		host:     p.names.host() + "." + p.owner[len(service):],
+		host:     p.hostName(p.names.host()),
 		text:     slices.Clone(p.text), addrs: slices.Clone(p.addrs),
 	}
-	if !p.zone.holds(r.host) { // the service name is a zone of its own
-		r.host = p.names.host() + "." + p.zone.name
-	}
 	return r
+}
+
+// hostName is where a machine's addresses are: in the domain, unless the
+// service name is a zone of its own.
+func (p *Published) hostName(machine string) string {
+	if name := machine + "." + p.owner[len(service):]; p.zone.holds(name) {
+		return name
+	}
+	return machine + "." + p.zone.name
 }
 
 func header(name string, kind uint16, ttl uint32) dns.RR_Header {
@@ -132,7 +141,7 @@ func (p *Published) send(ctx context.Context, m *dns.Msg) (int, error) {
 }
 
 func (p *Published) fault(err error) error {
-	return &Error{Op: "update", Server: p.zone.primary, What: p.zone.name, Err: err, Hint: hint("update", err)}
+	return &Error{Op: "update", Server: p.zone.primary, What: strings.TrimSuffix(p.zone.name, "."), Err: err, Hint: hint("update", err)}
 }
 
 // claim takes a name: ours from an earlier run, else a free one.
@@ -201,10 +210,32 @@ func typeRecord(r records) dns.RR {
 	return &dns.PTR{Hdr: header(enumeration+domain, dns.TypePTR, ttlOther), Ptr: r.owner}
 }
 
-// withdraw takes our records away if they are still ours, and the type when we
-// were the last.
-func (p *Published) withdraw(ctx context.Context) error {
+// sweep takes away what an earlier run left under another name. That it was
+// ours is seen by its target, which is no other machine's.
+func (p *Published) sweep(ctx context.Context, former string) error {
+	_, machine := mdns.SplitInstance(former)
+	if former == "" || len(former) > maxLabel || fold(former) == fold(p.Name()) || checkLabels(fold(machine)) != nil {
+		return nil
+	}
 	r := p.records()
+	host := r.host
+	r.instance, r.host = escapeLabel(former)+"."+p.owner, p.hostName(machine)
+	r.shared = same(r.host, host)
+	ans, err := newAsker(p.dial, []netip.AddrPort{p.zone.primary}, p.asker.pace).ask(ctx, r.instance, dns.TypeSRV)
+	if err != nil {
+		return err
+	}
+	there, _, ok := ans.service(r.instance)
+	if !ok || !same(there.host, r.host) {
+		return nil
+	}
+	r.host, r.port = there.host, there.port // as the server writes it
+	return p.withdraw(ctx, r)
+}
+
+// withdraw takes records away if they are still ours, and the type when we
+// were the last.
+func (p *Published) withdraw(ctx context.Context, r records) error {
 	m := r.message()
 	p.ours(m, r)
 	m.RemoveName(set(r.instance, dns.TypeANY))

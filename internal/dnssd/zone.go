@@ -59,7 +59,7 @@ func (z zone) update(ctx context.Context, dial DialFunc, k Key, m *dns.Msg) (cod
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return 0, &Error{Op: "update", Server: z.primary, What: strings.TrimSuffix(z.name, "."), Err: err, Hint: hint("update", err)}
+		return 0, &Error{Op: "update", Server: z.primary, What: strings.TrimSuffix(z.name, "."), Err: plain(err), Hint: hint("update", err)}
 	}
 	m.SetTsig(dns.Fqdn(k.Name), dns.Fqdn(k.Algorithm), tsigFudge, now().Unix())
 	packed, mac, err := dns.TsigGenerateWithProvider(m, signer{k}, "", false)
