@@ -12,18 +12,49 @@ import (
 type Diagnosis = doctor.Report
 
 // Diagnose examines the network of this machine, which takes about nine
-// seconds. self is the state of the node that runs for the profile; nil: none
-// does. Nothing is changed, in the profile neither: of it only the addresses
-// are read at which contacts answered before.
-func Diagnose(ctx context.Context, nameOrDir string, only []string, self *Status) (Diagnosis, error) {
+// seconds. self is the node that runs for the profile; nil: none does. Nothing
+// is changed, in the profile neither: of it only the addresses are read at
+// which contacts answered before.
+func Diagnose(ctx context.Context, nameOrDir string, only []string, self API) (Diagnosis, error) {
 	if err := checkInterfaces(only); err != nil {
 		return Diagnosis{}, err
 	}
-	o := doctor.Options{Only: only, Known: lastAddresses(nameOrDir)}
-	if self != nil && self.Running {
-		o.Running, o.Name, o.Port = true, self.Name.String(), self.Port
+	o := doctor.Options{Only: only}
+	if self != nil {
+		if err := introduce(ctx, &o, self); err != nil {
+			return Diagnosis{}, err
+		}
 	}
+	o.Known = append(o.Known, lastAddresses(nameOrDir)...)
 	return doctor.Run(ctx, o)
+}
+
+// introduce asks the running node for its name and port, and where people
+// are as far as it knows.
+func introduce(ctx context.Context, o *doctor.Options, self API) error {
+	s, err := self.Status(ctx)
+	if err != nil || !s.Running {
+		return err
+	}
+	o.Running, o.Name, o.Port = true, s.Name.String(), s.Port
+	peers, err := self.Peers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range peers {
+		o.Known = append(o.Known, parseAddresses(p.Addresses)...)
+	}
+	return nil
+}
+
+func parseAddresses(texts []string) []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, text := range texts {
+		if a, err := netip.ParseAddrPort(text); err == nil {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // lastAddresses reads where contacts answered before. A profile that cannot
@@ -40,10 +71,8 @@ func lastAddresses(nameOrDir string) []netip.AddrPort {
 	}
 	var out []netip.AddrPort
 	for _, c := range s.All() {
-		for _, text := range c.LastAddrs {
-			if a, err := netip.ParseAddrPort(text); err == nil && c.State != trust.Blocked {
-				out = append(out, a)
-			}
+		if c.State != trust.Blocked {
+			out = append(out, parseAddresses(c.LastAddrs)...)
 		}
 	}
 	return out

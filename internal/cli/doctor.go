@@ -26,7 +26,14 @@ func (a *app) doctor(ctx context.Context) error {
 	if !a.json && a.isTTY(a.Stderr) {
 		fmt.Fprintln(a.Stderr, "listening for nine seconds ...")
 	}
-	d, err := chat.Diagnose(ctx, a.profile, a.interfaces, a.self(ctx))
+	// A node that cannot be asked counts as none: what is wrong with the
+	// profile is not what doctor is asked about.
+	var self chat.API
+	if c, err := a.client(ctx); err == nil && c != nil {
+		defer func() { _ = c.Close() }()
+		self = c
+	}
+	d, err := chat.Diagnose(ctx, a.profile, a.interfaces, self)
 	if err != nil {
 		return err
 	}
@@ -35,19 +42,4 @@ func (a *app) doctor(ctx context.Context) error {
 		return err
 	}
 	return a.print(v, d.Text())
-}
-
-// self asks the node that runs for this profile who it is; nil when none
-// answers. What is wrong with the profile is not what doctor is asked about.
-func (a *app) self(ctx context.Context) *chat.Status {
-	c, err := a.client(ctx)
-	if err != nil || c == nil {
-		return nil
-	}
-	defer func() { _ = c.Close() }()
-	s, err := c.Status(ctx)
-	if err != nil {
-		return nil
-	}
-	return &s
 }

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"llchat/internal/mdns"
 	"llchat/internal/mdns/link"
 	"llchat/internal/netmon"
 )
@@ -34,7 +33,8 @@ type Options struct {
 	Running bool
 	Name    string
 	Port    uint16
-	// Known are addresses at which contacts answered before.
+	// Known are addresses at which people were, or contacts answered before.
+	// Where nobody is heard they tell whether nobody is there.
 	Known []netip.AddrPort
 }
 
@@ -65,7 +65,7 @@ func lookAround(ctx context.Context, o Options) (facts, error) {
 	}
 	f := facts{
 		system: lookSystem(), running: o.Running, named: o.Name != "", stream: o.Port, only: o.Only,
-		word: mdns.Word(rand.Reader), draw: linkLocal(), now: time.Now(), built: built(), second: Second{Stack: stack},
+		draw: linkLocal(), now: time.Now(), built: built(), second: Second{Stack: stack},
 	}
 	for _, i := range all {
 		l := iface{Interface: i, adminUp: adminUp(i.Name), used: netmon.Usable(i, o.Only)}
@@ -233,9 +233,12 @@ func (e *ear) observe(ctx context.Context, src link.Source, f *facts, o Options)
 	wg.Go(func() { f.second = secondOpinion(ctx, used, o.Name) })
 	for n, l := range links {
 		wg.Go(func() { answers[n] = directly(ctx, l.info, e.own) })
-		wg.Go(func() { known[n] = knockKnown(ctx, l, e.own, o.Known) })
 		wg.Go(func() {
-			if sleep(ctx, dialAfter) {
+			switch {
+			case !sleep(ctx, dialAfter):
+			case e.silent(l):
+				known[n] = knockKnown(ctx, l, e.own, o.Known)
+			default:
 				tries[n] = dial(ctx, e.dialable(l, dialPeople))
 			}
 		})
@@ -248,7 +251,14 @@ func (e *ear) observe(ctx context.Context, src link.Source, f *facts, o Options)
 	f.people = e.everybody()
 }
 
-// knockKnown counts the contacts that answer at their last address on a link.
+// silent reports whether nothing was heard on a link.
+func (e *ear) silent(l *heardLink) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(l.sources) == 0
+}
+
+// knockKnown counts the known addresses on a link at which somebody listens.
 func knockKnown(ctx context.Context, l *heardLink, own map[netip.Addr]bool, known []netip.AddrPort) int {
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -21,11 +21,9 @@ type facts struct {
 	// route is the interface that the default route leads to.
 	route string
 	// taken: a family's port 5353 is held exclusively.
-	taken  []string
-	holder holder
-	rules  *ruleset // nil: not seen, see rulesWhy
-	rulesWhy,
-	word string // a generated word, for a new name
+	taken   []string
+	holder  holder
+	rules   *ruleset // nil: not seen
 	people  int
 	second  Second
 	draw    netip.Addr // an address for an interface without any (RFC 3927)
@@ -68,7 +66,7 @@ type iface struct {
 	reached      int
 	silent       int // of dialled: no answer of any kind
 	silentSpeak  int // of silent: the machine answered a question by unicast
-	known        int // contacts whose last address on this link answers
+	known        int // addresses known from before that answer, when nobody is heard
 	announced    bool
 	fight        bool
 	captured     string // the interface that takes what is for neighbours here

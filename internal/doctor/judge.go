@@ -223,7 +223,7 @@ func (f facts) silence(i iface) (Finding, bool) {
 	case i.answered > 0:
 		out.Text = fmt.Sprintf("%s answered our question directly, but nothing that is sent to all arrives: %s", count(i.answered, "machine"), eats)
 	case i.known > 0:
-		out.Text = fmt.Sprintf("%s answers at its last address, but nothing it sends to all arrives: %s", count(i.known, "contact"), eats)
+		out.Text = fmt.Sprintf("Somebody listens at %s known from before, but nothing that is sent to all arrives: %s", addressCount(i.known), eats)
 	default:
 		out = Finding{
 			Code: NobodyHeard, Severity: health.Info, Where: Another, Hint: "llchat echo",
@@ -236,6 +236,13 @@ func (f facts) silence(i iface) (Finding, bool) {
 		out.Hint, out.Where = f.system.sudo(fmt.Sprintf(floodMulticast, ifword(i.Name))), Here
 	}
 	return out, true
+}
+
+func addressCount(n int) string {
+	if n == 1 {
+		return "an address"
+	}
+	return fmt.Sprintf("%d addresses", n)
 }
 
 // dialling: people are heard, but none of those tried can be dialled.
@@ -287,11 +294,13 @@ func (f facts) streamPort(i iface) (Finding, bool) {
 	return Finding{}, false
 }
 
+// name: the node moves to another name by itself, as soon as it hears it too.
 func (f facts) name(i iface) (Finding, bool) {
 	return Finding{
 		Code: NameConflict, Severity: health.Warning,
-		Text: "Another machine answers for our name with records of its own: others may dial it in our place. They see another key there, and nothing is sent to it.",
-		Hint: "llchat set nick " + f.word,
+		Text: "Another machine answers for our name or host name with records of its own: who looks for us may dial it. It has another key, and nothing of ours is sent to it. " +
+			"The node takes another name by itself, and the command shows it. If this comes again, that machine follows us: it means harm.",
+		Hint: "llchat status",
 	}, i.fight
 }
 

@@ -235,6 +235,7 @@ func matches(body json.RawMessage, a arrival) fit {
 // spellings where the rule may use any.
 func (a arrival) property(left json.RawMessage) (has []string, known bool) {
 	var l struct {
+		And     []json.RawMessage `json:"&"`
 		Meta    *struct{ Key string }
 		Payload *struct{ Protocol, Field string }
 		Ct      *struct{ Key string }
@@ -244,6 +245,9 @@ func (a arrival) property(left json.RawMessage) (has []string, known bool) {
 	}
 	number := map[string]string{"tcp": "6", "udp": "17"}[a.protocol]
 	switch {
+	case len(l.And) == 2: // tcp flags & (fin|syn|rst|ack) == syn
+		has, known = a.property(l.And[0])
+		return has, known && len(has) > 0 && has[0] == "syn"
 	case l.Meta != nil:
 		switch l.Meta.Key {
 		case "iifname", "iif":
@@ -269,8 +273,11 @@ func (a arrival) payload(protocol, field, number string) ([]string, bool) {
 		if protocol != a.protocol && protocol != "th" {
 			return []string{}, true // another protocol: fits nothing
 		}
-		if field == "dport" {
+		switch field {
+		case "dport":
 			return []string{fmt.Sprint(a.port)}, true
+		case "flags": // it begins a conversation
+			return []string{"syn"}, protocol == "tcp"
 		}
 	case "sctp", "dccp", "udplite", "icmp", "icmpv6", "igmp", "ah", "esp", "comp", "arp":
 		return []string{}, true
