@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -142,7 +141,7 @@ func (a *app) openLogs(opt *chat.Options, path string, r *running) error {
 		return fmt.Errorf("log: %w", err)
 	}
 	r.closers = append(r.closers, file)
-	opt.Log = slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level}))
+	opt.Log = newLogger(file, level)
 	if a.debugWire == "" {
 		return nil
 	}

@@ -155,24 +155,3 @@ func TestWindow(t *testing.T) {
 		}
 	}
 }
-
-// L-28: a log that has grown is put aside once; it is for its owner only.
-func TestOpenLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log")
-	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), maxLog+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := openLog(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = f.Close()
-	for name, want := range map[string]int64{path: 0, path + ".1": maxLog + 1} {
-		if i, err := os.Stat(name); err != nil || i.Size() != want || i.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v; want %d octets, 0600", name, i, err, want)
-		}
-	}
-	if _, err := openLog(filepath.Join(path, "log")); err == nil {
-		t.Error("a log below a file")
-	}
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -164,16 +163,3 @@ func (a *app) holder(ctx context.Context) (holder, error) {
 	}
 	return passes, nil
 }
-
-// openLog opens the log of a profile for this user only (security.md G-5),
-// and starts it anew when it has grown to its limit (L-28).
-func openLog(path string) (*os.File, error) {
-	if i, err := os.Stat(path); err == nil && i.Size() > maxLog {
-		if err := os.Rename(path, path+".1"); err != nil {
-			return nil, err
-		}
-	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-}
-
-const maxLog = 1 << 20
