@@ -149,8 +149,7 @@ func (n *Node) standing(p stream.Peer) stream.Standing {
 	if p.Pin.Equal(n.id.Pin()) {
 		return stream.Refused // ourselves
 	}
-	user, _ := mdns.SplitInstance(p.Name)
-	names := []string{p.Name, user}
+	names := namesOf(p)
 	if key, ok := n.claimOf(p.Name, p.Addr.Addr()); ok {
 		nick, _ := n.claims[key].Text.Get("nick")
 		names = append(names, nick) // it is about to prove that claim
@@ -163,7 +162,7 @@ func (n *Node) standing(p stream.Peer) stream.Standing {
 	case n.settings.Strangers == StrangersRefuse:
 		return stream.Refused
 	case n.settings.Strangers == StrangersAccept && state == trust.Unknown && n.newKeys.take(time.Now()):
-		if _, err := n.trust.Accept(p.Pin, user, names, trust.ByPolicy, time.Now()); err == nil {
+		if _, err := n.trust.Accept(p.Pin, names[1], names, trust.ByPolicy, time.Now()); err == nil {
 			n.touch(p.Pin)
 			return stream.Accepted
 		}
@@ -183,8 +182,7 @@ func (h *handler) Opened(c *stream.Conn) {
 func (n *Node) opened(c *stream.Conn) {
 	p := c.Peer()
 	r := n.remote(p.Pin)
-	user, _ := mdns.SplitInstance(p.Name)
-	r.names = []string{p.Name, user}
+	r.names = namesOf(p)
 	l := &live{
 		conn: c, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), waited: c.Waiting(),
 		flights: map[string]flight{}, changes: rate{most: maxPresence, per: time.Minute},
@@ -209,6 +207,13 @@ func (n *Node) opened(c *stream.Conn) {
 	case state == trust.Blocked && p.Dialled:
 		c.End() // blocked while we dialled, or it answers where another was looked for
 	}
+}
+
+// namesOf are the name claims of a stream's header: the instance and its user
+// part.
+func namesOf(p stream.Peer) []string {
+	user, _ := mdns.SplitInstance(p.Name)
+	return []string{p.Name, user}
 }
 
 // welcome makes a stream that of a contact: both sides lift the limits for

@@ -105,14 +105,33 @@ func (n *Node) addressee(who string) (pin identity.Pin, claim string, err error)
 // sendToClaim dials a claim, pins the key that answered, and only then lets
 // the text leave the caller.
 func (n *Node) sendToClaim(ctx context.Context, claim, text string) (Message, error) {
+	done, err := n.alone(ctx, claim)
+	if err != nil {
+		return Message{}, err
+	}
+	defer done()
+	var m Message
+	var queued bool
+	err = n.call(ctx, func() (err error) { // the one before us may have pinned it
+		if pin := n.owner[claim]; n.isContact(pin) {
+			queued = true
+			m, err = n.queue(pin, text)
+		}
+		return err
+	})
+	if queued || err != nil {
+		return m, err
+	}
 	c, err := n.dialClaim(ctx, claim)
 	if err != nil {
 		return Message{}, err
 	}
 	pin := c.Peer().Pin
-	var m Message
 	err = n.call(ctx, func() error {
 		r := n.remote(pin)
+		if len(r.names) == 0 { // its stream has ended already
+			r.names = namesOf(c.Peer())
+		}
 		n.prove(claim, pin)
 		switch state, of := n.judge(r); state {
 		case trust.Unknown:
@@ -136,6 +155,41 @@ func (n *Node) sendToClaim(ctx context.Context, claim, text string) (Message, er
 		return err
 	})
 	return m, err
+}
+
+// alone waits until nobody else is writing the first message to a claim: two
+// at once would dial twice. The return ends that.
+func (n *Node) alone(ctx context.Context, claim string) (done func(), err error) {
+	for {
+		var busy chan struct{}
+		mine := make(chan struct{})
+		err := n.call(ctx, func() error {
+			if busy = n.firsts[claim]; busy == nil {
+				n.firsts[claim] = mine
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if busy == nil {
+			return func() {
+				n.post(func() { delete(n.firsts, claim) })
+				close(mine)
+			}, nil
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// isContact reports whether the user has accepted a key.
+func (n *Node) isContact(pin identity.Pin) bool {
+	c, ok := n.trust.Get(pin)
+	return ok && c.Accepted()
 }
 
 // queue puts a message on disk and starts delivering it. From here on it is

@@ -294,6 +294,10 @@ func (n *Node) dialError(name safetext.Text, err error) *Error {
 		e.Code = CodeRefused
 		e.Text = fmt.Sprintf("%s does not take messages from people it does not know", name)
 		e.Hint = "ask that person to write to you first"
+	case stream.ReasonSelf:
+		e.Code = CodeRefused
+		e.Text = fmt.Sprintf("%s is yourself: nothing was sent", name)
+		e.Hint = ""
 	case stream.ReasonBadCertificate:
 		e.Code = CodeRefused
 		e.Text = fmt.Sprintf("%s has no valid key: nothing was sent", name)

@@ -77,6 +77,7 @@ type state struct {
 	noticed map[identity.Pin]time.Time           // last conflict notice a contact (P-15)
 	refused map[string]time.Time                 // last "cannot encrypt" notice a claim
 	newKeys rate                                 // unknown keys handled (L-11)
+	firsts  map[string]chan struct{}             // claims to which a first message is under way
 }
 
 // rowID names a row to build: a key, or a claim without one.

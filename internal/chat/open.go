@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -67,6 +68,7 @@ func Open(ctx context.Context, opt Options) (*Node, error) {
 		dirty:   map[rowID]struct{}{},
 		noticed: map[identity.Pin]time.Time{},
 		refused: map[string]time.Time{},
+		firsts:  map[string]chan struct{}{},
 		newKeys: rate{most: maxNewKeys, per: time.Hour},
 	}
 	if err := n.open(ctx); err != nil {
@@ -198,9 +200,6 @@ func (n *Node) openSettings() error {
 			*o.to = o.from
 		}
 	}
-	if n.opt.Port != 0 {
-		s.Port = n.opt.Port
-	}
 	withDefaults(&s)
 	if err := checkSettings(s); err != nil {
 		return err
@@ -229,7 +228,7 @@ func (n *Node) listen(ctx context.Context) ([]net.Listener, error) {
 	if n.opt.Passive {
 		return nil, nil
 	}
-	want := n.settings.Port
+	want := cmp.Or(n.opt.Port, n.settings.Port)
 	if n.settings.Visibility == VisibleQuiet {
 		want = n.opt.Port
 	}
@@ -288,6 +287,9 @@ func (n *Node) ownNames() (user, machine string) {
 	switch base := mdns.UserPart(s.Nick); {
 	case base == "" && s.User == "":
 		s.User = mdns.Word(rand.Reader)
+		if err := n.prof.SaveSettings(*s); err != nil {
+			n.log.Error("Name not kept", "err", err)
+		}
 	case base != "" && s.User != base && !strings.HasPrefix(s.User, base+"-"):
 		s.User = base // the nick changed; a kept rename such as ada-1 stays
 	}

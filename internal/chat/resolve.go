@@ -49,7 +49,10 @@ func (n *Node) matches(who string) []shownRow {
 	want := peer.Fold(strings.TrimSpace(who))
 	var found []shownRow
 	for key, row := range n.rows {
-		if n.bears(row, want) || isHex && strings.HasPrefix(key, prefix) {
+		// What looks like a fingerprint is one: a stranger must not receive what
+		// was meant for a key by calling itself after it.
+		named := n.bears(row, want) && (!isHex || row.Contact())
+		if named || isHex && strings.HasPrefix(key, prefix) {
 			found = append(found, row)
 		}
 	}

@@ -78,7 +78,7 @@ func (n *Node) strangerMessage(l *live, s stanza.Message) {
 	if l.nick == "" {
 		l.nick = s.Nick
 	}
-	if !n.asks(l) {
+	if !l.remote.mayLeave(s) || !n.asks(l) {
 		return
 	}
 	req, stored, err := n.hist.AddRequestMessage(l.remote.pin, history.RequestMessage{
@@ -92,6 +92,20 @@ func (n *Node) strangerMessage(l *live, s stanza.Message) {
 		l.remote.request = &req
 		n.publishRequest(req)
 	}
+}
+
+// mayLeave reports whether a request has room for another message (L-11). What
+// it has not costs us nothing: no stranger shall keep the disk busy, and the
+// engine waiting for it (P-14).
+func (r *remote) mayLeave(s stanza.Message) bool {
+	if r.request == nil {
+		return true
+	}
+	size := len(s.Body)
+	for _, m := range r.request.Messages {
+		size += len(m.Body)
+	}
+	return len(r.request.Messages) < waitingMessages && size <= waitingOctets
 }
 
 func (n *Node) publishRequest(r history.Request) { n.emitFact(r.Seq, n.faceRequest(r)) }
