@@ -228,13 +228,15 @@ func TestDoctor_Snooping(t *testing.T) {
 		h.mustRun(t, "ip", "address", "flush", "dev", "eth0", "scope", "global")
 	}
 	h1, h2 := l.hosts[0], l.hosts[1]
-	h2.daemon(t, "--nick", "Bob")
 	l.sw.nft(t, `table bridge ap { chain deaf { type filter hook prerouting priority 0;
 		iifname "p1" ether type ip6 ip6 nexthdr hopopt drop; }; }`) // of all only MLD has that header (RFC 3810 section 5)
-	// A querier needs an address, and asks every second here.
+	// A querier needs an address. It asks every second here, and waits half a
+	// second for listeners before it believes that there are no others.
 	l.sw.mustRun(t, "sysctl", "-q", "-w", "net.ipv6.conf.br0.accept_dad=0", "net.ipv6.conf.br0.disable_ipv6=0")
-	l.sw.mustRun(t, "ip", "link", "set", "br0", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "1",
+	l.sw.mustRun(t, "ip", "link", "set", "br0", "type", "bridge",
 		"mcast_query_interval", "100", "mcast_startup_query_interval", "100", "mcast_query_response_interval", "50")
+	l.sw.mustRun(t, "ip", "link", "set", "br0", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "1")
+	h2.daemon(t, "--nick", "Bob")
 	// They have spoken before: whom to ask for an address is by multicast too.
 	if c, err := h1.tryDial("[" + h2.linkLocal() + "%eth0]:7"); err == nil {
 		_ = c.Close()
