@@ -30,18 +30,27 @@ func TestEventJSON(t *testing.T) {
 		}}, `{"type":"peer","seq":7,"time":"2026-11-24T09:05:07.120Z","key":"` + pin.String() + `","fingerprint":"` + pin.String() +
 			`","name":"bob","nick":"","instance":"bob@nuc","trust":"pinned","presence":"online","message":"","encrypts":true,"stream":true,` +
 			`"addresses":["10.77.0.2:41873"],"lastSeen":"2026-11-24T09:05:07.120Z"}`},
-		{"claim", Event{8, eventTime, Peer{Key: "~x", Presence: Offline, Gone: true}},
+		{
+			"claim",
+			Event{8, eventTime, Peer{Key: "~x", Presence: Offline, Gone: true}},
 			`{"type":"peer","seq":8,"time":"2026-11-24T09:05:07.120Z","key":"~x","fingerprint":"","name":"","nick":"","instance":"",` +
-				`"trust":"","presence":"offline","message":"","encrypts":null,"stream":false,"addresses":[],"gone":true}`},
+				`"trust":"","presence":"offline","message":"","encrypts":null,"stream":false,"addresses":[],"gone":true}`,
+		},
 		{"message", Event{9, eventTime, Message{
 			ID: "00ff", Peer: pin, Name: safetext.Name("bob"), Direction: Out, Body: safetext.Body("a\nb"),
 			State: Queued, Reason: ReasonNotHere, Row: 3, Written: eventTime,
 		}}, `{"type":"message","seq":9,"time":"2026-11-24T09:05:07.120Z","id":"00ff","peer":"` + pin.String() +
 			`","name":"bob","room":"","direction":"out","body":"a\nb","replaces":"","state":"queued","reason":"not-here","row":3,"written":"2026-11-24T09:05:07.120Z"}`},
-		{"request", Event{10, eventTime, Request{Fingerprint: pin, Name: safetext.Name("eve"), Body: safetext.Body("hi")}},
-			`{"type":"request","seq":10,"time":"2026-11-24T09:05:07.120Z","fingerprint":"` + pin.String() + `","name":"eve","body":"hi"}`},
-		{"conflict", Event{11, eventTime, ConflictNotice{Fingerprint: pin, Name: safetext.Name("bob"), Of: identity.Pin{1}, OfName: safetext.Name("bob")}},
-			`{"type":"conflict","seq":11,"time":"2026-11-24T09:05:07.120Z","fingerprint":"` + pin.String() + `","name":"bob","of":"` + identity.Pin{1}.String() + `","ofName":"bob"}`},
+		{
+			"request",
+			Event{10, eventTime, Request{Fingerprint: pin, Name: safetext.Name("eve"), Body: safetext.Body("hi")}},
+			`{"type":"request","seq":10,"time":"2026-11-24T09:05:07.120Z","fingerprint":"` + pin.String() + `","name":"eve","body":"hi"}`,
+		},
+		{
+			"conflict",
+			Event{11, eventTime, ConflictNotice{Fingerprint: pin, Name: safetext.Name("bob"), Of: identity.Pin{1}, OfName: safetext.Name("bob")}},
+			`{"type":"conflict","seq":11,"time":"2026-11-24T09:05:07.120Z","fingerprint":"` + pin.String() + `","name":"bob","of":"` + identity.Pin{1}.String() + `","ofName":"bob"}`,
+		},
 		{"resync", Event{12, eventTime, Resync{Seq: 4}}, `{"type":"resync","seq":12,"time":"2026-11-24T09:05:07.120Z","from":4}`},
 	}
 	for _, tt := range tests {
@@ -98,7 +107,8 @@ func TestFeedCoalesces(t *testing.T) {
 	}
 	want := []Event{
 		message(2, "m1"), peerEvent(3, "b", Online), peerEvent(4, "a", Away),
-		message(6, "m1"), {Seq: 7, Body: HealthNotice{Item: health.Item{Code: "x"}, Gone: true}},
+		message(6, "m1"),
+		{Seq: 7, Body: HealthNotice{Item: health.Item{Code: "x"}, Gone: true}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b safetext.Text) bool { return a == b })); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

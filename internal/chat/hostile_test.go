@@ -293,7 +293,8 @@ func TestT33_WrongClocks(t *testing.T) {
 			t.Fatal(err)
 		}
 		stamps := []time.Time{
-			time.Date(2099, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), {},
+			time.Date(2099, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
+			{},
 			time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC),
 		}
 		start := time.Now()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"llchat/internal/mdns/link"
@@ -39,13 +40,13 @@ func checkInterfaces(only []string) error {
 	if err != nil {
 		return fmt.Errorf("interfaces: %w", err)
 	}
-	var names string
+	var names strings.Builder
 	for _, i := range all {
-		names += " " + i.Name
+		names.WriteString(" " + i.Name)
 	}
 	for _, want := range only {
 		if !slices.ContainsFunc(all, func(i netmon.Interface) bool { return i.Name == want }) {
-			return usage(fmt.Sprintf("there is no interface %q", want), "interfaces here:"+names)
+			return usage(fmt.Sprintf("there is no interface %q", want), "interfaces here:"+names.String())
 		}
 	}
 	return nil

@@ -123,7 +123,7 @@ var bodies = map[string]any{
 func docs() *stub {
 	asks := chat.Peer{
 		Key: carol.String(), Fingerprint: carol, Name: safetext.Name("carol"), Nick: safetext.Name("carol"),
-		Instance: safetext.Name("carol@ivy-03nm"), Trust: chat.Unknown, Presence: chat.Online, Encrypts: yes(true),
+		Instance: safetext.Name("carol@ivy-03nm"), Trust: chat.Unknown, Presence: chat.Online, Encrypts: new(true),
 		Stream: true, Addresses: []string{"10.77.0.3:40771"}, LastSeen: noon, Asks: true,
 	}
 	return &stub{

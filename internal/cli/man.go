@@ -69,7 +69,7 @@ func manFlags(b *strings.Builder, set *pflag.FlagSet) {
 // paragraphs sets text; lines that are indented stay as they are.
 func paragraphs(text string) string {
 	var b strings.Builder
-	for _, p := range strings.Split(text, "\n\n") {
+	for p := range strings.SplitSeq(text, "\n\n") {
 		if strings.HasPrefix(p, " ") {
 			b.WriteString(".PP\n.nf\n" + roff(p) + "\n.fi\n")
 			continue

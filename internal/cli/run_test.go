@@ -32,10 +32,14 @@ func TestReport(t *testing.T) {
 		{"with a hint", usage("bad", "do this"), 2, "llchat: error: bad\nllchat: hint: do this\n", `{"error":"bad","hint":"do this","code":2}` + "\n"},
 		{"not yet", &chat.Error{Code: 3, Text: "bob is not here"}, 3, "llchat: not yet: bob is not here\n", `{"error":"bob is not here","code":3}` + "\n"},
 		{"hostile", hostile, 5, "llchat: error: there is no peer [2J\nllchat: hint: first; second\n", `{"error":"there is no peer [2J","hint":"first; second","code":5}` + "\n"},
-		{"wrapped", fmt.Errorf("open: %w", &profile.Error{Path: "/p", Problem: "is open to other users", Hint: "chmod 700 /p"}), 1,
-			"llchat: error: open: /p: is open to other users\nllchat: hint: chmod 700 /p\n", ""},
-		{"locked", fmt.Errorf("lock: %w", chat.ErrLocked), 1,
-			"llchat: error: another llchat holds this profile\nllchat: hint: use that one, or give this one a profile of its own: --profile NAME\n", ""},
+		{
+			"wrapped", fmt.Errorf("open: %w", &profile.Error{Path: "/p", Problem: "is open to other users", Hint: "chmod 700 /p"}), 1,
+			"llchat: error: open: /p: is open to other users\nllchat: hint: chmod 700 /p\n", "",
+		},
+		{
+			"locked", fmt.Errorf("lock: %w", chat.ErrLocked), 1,
+			"llchat: error: another llchat holds this profile\nllchat: hint: use that one, or give this one a profile of its own: --profile NAME\n", "",
+		},
 		{"stopped", context.Canceled, 1, "llchat: error: stopped\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

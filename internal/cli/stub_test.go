@@ -32,12 +32,13 @@ func pin(digits string) identity.Pin {
 	return p
 }
 
-func yes(b bool) *bool { return &b }
+//go:fix inline
+func yes(b bool) *bool { return new(b) }
 
 var bobRow = chat.Peer{
 	Key: bobs.String(), Fingerprint: bobs, Name: safetext.Name("bob"), Nick: safetext.Name("bob"),
 	Instance: safetext.Name("bob@nuc"), Trust: chat.Pinned, Presence: chat.Online, Message: safetext.Line("back at two"),
-	Encrypts: yes(true), Stream: true, Addresses: []string{"10.77.0.2:41873"}, LastSeen: noon,
+	Encrypts: new(true), Stream: true, Addresses: []string{"10.77.0.2:41873"}, LastSeen: noon,
 }
 
 // danRow is a mere claim.

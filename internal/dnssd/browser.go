@@ -326,10 +326,7 @@ func (b *Browser) hold(ttl time.Duration) time.Duration {
 // backOff is when to ask again after failures: the shortest refresh, doubled
 // each time up to the longest, but in time to drop what is too stale.
 func (b *Browser) backOff(now time.Time, failures int, expires time.Time) time.Time {
-	d := b.cfg.Limits.MinRefresh << min(failures-1, 16)
-	if d > b.cfg.Limits.MaxRefresh {
-		d = b.cfg.Limits.MaxRefresh
-	}
+	d := min(b.cfg.Limits.MinRefresh<<min(failures-1, 16), b.cfg.Limits.MaxRefresh)
 	due := now.Add(jitter(d))
 	if drop := expires.Add(b.cfg.Limits.Stale); drop.After(now) && drop.Before(due) {
 		return drop

@@ -31,7 +31,7 @@ func FuzzStoredText(f *testing.F) {
 			t.Errorf("Get = %+v, %v, %v, want %+v", stored, ok, err, m)
 		}
 		claim := clip(text)
-		r := ask(t, s, Request{Pin: carol, Names: []string{claim, claim}, Nick: claim, Addr: claim, Last: epoch})
+		ask(t, s, Request{Pin: carol, Names: []string{claim, claim}, Nick: claim, Addr: claim, Last: epoch})
 		r, kept, err := s.AddRequestMessage(carol, RequestMessage{id, text, epoch})
 		if err != nil || !kept || r.Nick != claim || r.Addr != claim || !slices.Equal(r.Names, []string{claim, claim}) {
 			t.Errorf("request %+v, %v", r, err)

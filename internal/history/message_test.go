@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -156,12 +157,7 @@ func TestMarkTransitions(t *testing.T) {
 }
 
 func contains(list []State, st State) bool {
-	for _, s := range list {
-		if s == st {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, st)
 }
 
 func TestMarkReason(t *testing.T) {

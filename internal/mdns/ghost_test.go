@@ -43,8 +43,10 @@ func TestGhostProfile(t *testing.T) {
 		sent := tap(bus)
 		b := newNode(t, bus.Attach(prefix("10.0.0.2/24")), "bob", "forza", 5299)
 		publish(t, b, nil)
-		a, err := Open(t.Context(), Config{Source: bus.Attach(prefix("10.0.0.1/24")), Silent: true,
-			User: "alice", Machine: "pronto", Port: 5298, Random: seeded(9)})
+		a, err := Open(t.Context(), Config{
+			Source: bus.Attach(prefix("10.0.0.1/24")), Silent: true,
+			User: "alice", Machine: "pronto", Port: 5298, Random: seeded(9),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,8 +48,10 @@ type people struct {
 // crowd makes n people called word0@desk0 ... behind addrs addresses and serves
 // until stop. A part of all packets, loss, never arrives.
 func crowd(n, addrs int, loss, word string) (stop func(), err error) {
-	c := &people{byKey: map[string]*person{}, known: map[netip.AddrPort]map[string]bool{}, closed: make(chan struct{}),
-		group: net.UDPAddrFromAddrPort(netip.AddrPortFrom(link.GroupIPv4, link.Port))}
+	c := &people{
+		byKey: map[string]*person{}, known: map[netip.AddrPort]map[string]bool{}, closed: make(chan struct{}),
+		group: net.UDPAddrFromAddrPort(netip.AddrPortFrom(link.GroupIPv4, link.Port)),
+	}
 	c.loss, _ = strconv.ParseFloat(loss, 64)
 	block := byte(100)
 	if word != "user" {

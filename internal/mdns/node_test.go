@@ -159,8 +159,10 @@ func TestPublishWaitsForALink(t *testing.T) {
 func TestSlowReaderGetsOneResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := link.NewBus()
-		a, err := Open(t.Context(), Config{Source: bus.Attach(prefix("10.0.0.1/16")), User: "alice", Machine: "pronto", Port: 1,
-			Limits: Limits{Events: 8}, Random: seeded(1)})
+		a, err := Open(t.Context(), Config{
+			Source: bus.Attach(prefix("10.0.0.1/16")), User: "alice", Machine: "pronto", Port: 1,
+			Limits: Limits{Events: 8}, Random: seeded(1),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,8 +23,10 @@ func TestJumps_Clocks(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var got, mono time.Duration
 			wall := time.Unix(1e9, 0)
-			j := jumper{jumped: func(d time.Duration) { got += d }, wall: wall,
-				clock: func() (time.Time, time.Duration) { return wall, mono }}
+			j := jumper{
+				jumped: func(d time.Duration) { got += d }, wall: wall,
+				clock: func() (time.Time, time.Duration) { return wall, mono },
+			}
 			wall, mono = wall.Add(tt.wall), tt.mono
 			j.look()
 			if got != tt.want {

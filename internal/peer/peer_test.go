@@ -47,24 +47,45 @@ func TestBuild(t *testing.T) {
 		know Known
 		want Row
 	}{
-		{"a claim alone has no trust and no fingerprint", Known{Claims: []Claim{claim("Ann@Kite", "nick", "Ann")}, Trust: trust.Pinned},
-			Row{Key: "~ann@kite", Name: "Ann", Nick: "Ann", Instance: "Ann@Kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
-		{"no nick: the user part", Known{Claims: []Claim{claim("x@y@kite")}},
-			Row{Key: "~x@y@kite", Name: "x@y", Instance: "x@y@kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
-		{"status and message of the claim", Known{Claims: []Claim{claim("a@b", "status", "dnd", "msg", "busy")}},
-			Row{Key: "~a@b", Name: "a", Instance: "a@b", Presence: "dnd", Message: "busy", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
-		{"an unknown status is available", Known{Claims: []Claim{claim("a@b", "status", "party")}},
-			Row{Key: "~a@b", Name: "a", Instance: "a@b", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
-		{"a peer that cannot encrypt keeps the reason", Known{Claims: []Claim{mute}},
-			Row{Key: "~romeo@forza", Name: "romeo", Instance: "romeo@forza", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon, Encrypts: &no, Note: "its client cannot encrypt"}},
-		{"a contact that is away: offline, last instance", Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob},
-			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Instance: "bob@nuc", Trust: trust.Pinned}},
+		{
+			"a claim alone has no trust and no fingerprint",
+			Known{Claims: []Claim{claim("Ann@Kite", "nick", "Ann")}, Trust: trust.Pinned},
+			Row{Key: "~ann@kite", Name: "Ann", Nick: "Ann", Instance: "Ann@Kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+		},
+		{
+			"no nick: the user part",
+			Known{Claims: []Claim{claim("x@y@kite")}},
+			Row{Key: "~x@y@kite", Name: "x@y", Instance: "x@y@kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+		},
+		{
+			"status and message of the claim",
+			Known{Claims: []Claim{claim("a@b", "status", "dnd", "msg", "busy")}},
+			Row{Key: "~a@b", Name: "a", Instance: "a@b", Presence: "dnd", Message: "busy", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+		},
+		{
+			"an unknown status is available",
+			Known{Claims: []Claim{claim("a@b", "status", "party")}},
+			Row{Key: "~a@b", Name: "a", Instance: "a@b", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+		},
+		{
+			"a peer that cannot encrypt keeps the reason",
+			Known{Claims: []Claim{mute}},
+			Row{Key: "~romeo@forza", Name: "romeo", Instance: "romeo@forza", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon, Encrypts: &no, Note: "its client cannot encrypt"},
+		},
+		{
+			"a contact that is away: offline, last instance",
+			Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob},
+			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Instance: "bob@nuc", Trust: trust.Pinned},
+		},
 		{"a claim that proved nothing does not speak for a contact", Known{
 			Pin: bobPin, Trust: trust.Pinned, Contact: bob,
 			Claims: []Claim{claim("bob@nuc", "nick", "BOSS", "status", "away", "msg", "write to my new key")},
 		}, Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "away", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
-		{"the petname beats the nick", Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{proven(claim("bob@nuc", "nick", "BOSS"))}},
-			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Nick: "BOSS", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon}},
+		{
+			"the petname beats the nick",
+			Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{proven(claim("bob@nuc", "nick", "BOSS"))}},
+			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Nick: "BOSS", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+		},
 		{"a stream beats the claim", Known{
 			Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{claim("bob@nuc", "status", "dnd", "msg", "claimed")},
 			Stream: &Stream{Name: "bob@nuc-1", Show: "xa", Status: "proven", Present: true},

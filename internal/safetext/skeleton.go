@@ -91,8 +91,8 @@ func ignored(r rune) bool {
 	case plain, foreign, reserved:
 		return false
 	case combining:
-		return !kanaMark(r) && (unicode.In(r, unicode.Inherited, unicode.Latin, unicode.Greek,
-			unicode.Cyrillic, unicode.Hebrew, unicode.Arabic))
+		return !kanaMark(r) && unicode.In(r, unicode.Inherited, unicode.Latin, unicode.Greek,
+			unicode.Cyrillic, unicode.Hebrew, unicode.Arabic)
 	}
 	return true
 }

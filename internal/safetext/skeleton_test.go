@@ -83,9 +83,20 @@ func TestMixed(t *testing.T) {
 		name string
 		want bool
 	}{
-		{"", false}, {"bob", false}, {"bob 42 😀 (2)", false}, {"Jörg", false}, {"иван", false},
-		{"bоb", true}, {"νick", true}, {"иванiv", true}, {"bob語", true},
-		{"山田たろうタロー", false}, {"김山", false}, {"राम", false}, {"سلام", false}, {"𐍈", false},
+		{"", false},
+		{"bob", false},
+		{"bob 42 😀 (2)", false},
+		{"Jörg", false},
+		{"иван", false},
+		{"bоb", true},
+		{"νick", true},
+		{"иванiv", true},
+		{"bob語", true},
+		{"山田たろうタロー", false},
+		{"김山", false},
+		{"राम", false},
+		{"سلام", false},
+		{"𐍈", false},
 	}
 	for _, tt := range tests {
 		if got := Mixed(tt.name); got != tt.want {
@@ -140,9 +151,20 @@ func separator(r rune) rune {
 
 func TestUnescapeDNS(t *testing.T) {
 	tests := []struct{ in, want string }{
-		{"", ""}, {"bob@nuc", "bob@nuc"}, {`bob\.x`, "bob.x"}, {`Bob\ Smith@Mac\ Book`, "Bob Smith@Mac Book"},
-		{`J\195\182rg`, "Jörg"}, {`\027[31m`, "\x1b[31m"}, {`\\`, `\`}, {`end\`, `end\`}, {`\25`, `\25`},
-		{`\999`, `\999`}, {`\256`, `\256`}, {`\255`, "\xff"}, {`\0651`, "A1"}, {`\"`, `"`},
+		{"", ""},
+		{"bob@nuc", "bob@nuc"},
+		{`bob\.x`, "bob.x"},
+		{`Bob\ Smith@Mac\ Book`, "Bob Smith@Mac Book"},
+		{`J\195\182rg`, "Jörg"},
+		{`\027[31m`, "\x1b[31m"},
+		{`\\`, `\`},
+		{`end\`, `end\`},
+		{`\25`, `\25`},
+		{`\999`, `\999`},
+		{`\256`, `\256`},
+		{`\255`, "\xff"},
+		{`\0651`, "A1"},
+		{`\"`, `"`},
 	}
 	for _, tt := range tests {
 		if got := UnescapeDNS(tt.in); got != tt.want {

@@ -88,12 +88,12 @@ func TestAllStanzaErrors(t *testing.T) {
 
 // All conditions of RFC 6120 section 4.9.3 and our application conditions come through.
 func TestAllStreamErrors(t *testing.T) {
-	conditions := strings.Fields(`bad-format bad-namespace-prefix conflict connection-timeout host-gone
+	conditions := strings.FieldsSeq(`bad-format bad-namespace-prefix conflict connection-timeout host-gone
 		host-unknown improper-addressing internal-server-error invalid-from invalid-namespace invalid-xml
 		not-authorized not-well-formed policy-violation remote-connection-failed reset resource-constraint
 		restricted-xml see-other-host system-shutdown undefined-condition unsupported-encoding
 		unsupported-feature unsupported-stanza-type unsupported-version`)
-	for _, c := range conditions {
+	for c := range conditions {
 		if !xmlstream.KnownCondition(c) {
 			t.Errorf("%s is not known", c)
 		}
@@ -110,20 +110,34 @@ func TestHostileStanzas(t *testing.T) {
 		name, xml string
 		check     func(Message) bool
 	}{
-		{"a thousand bodies", `<message>` + strings.Repeat(`<body>x</body>`, 1000) + `</message>`,
-			func(m Message) bool { return m.Body == "x" && len(m.Unknown) == 0 }},
-		{"a thousand receipts", `<message>` + strings.Repeat(`<received xmlns='urn:xmpp:receipts' id='a'/>`, 1000) + `</message>`,
-			func(m Message) bool { return m.Received == "a" }},
-		{"a thousand requests", `<message id='1'>` + strings.Repeat(`<request xmlns='urn:xmpp:receipts'/>`, 1000) + `</message>`,
-			func(m Message) bool { return m.Request }},
-		{"body inside a body", `<message><body>a<body>b</body>c</body></message>`,
-			func(m Message) bool { return m.Body == "ac" }},
-		{"a message inside a message", `<message><message><body>forwarded</body></message></message>`,
-			func(m Message) bool { return !m.HasBody && len(m.Unknown) == 1 }},
-		{"terminal escapes by number", `<message><body>&#x9b;31m</body></message>`,
-			func(m Message) bool { return m.Body == "\u009b31m" }}, // safetext's work
-		{"addresses with markup", `<message from='&lt;a&gt;&apos;@b'/>`,
-			func(m Message) bool { return m.From == "<a>'@b" }},
+		{
+			"a thousand bodies", `<message>` + strings.Repeat(`<body>x</body>`, 1000) + `</message>`,
+			func(m Message) bool { return m.Body == "x" && len(m.Unknown) == 0 },
+		},
+		{
+			"a thousand receipts", `<message>` + strings.Repeat(`<received xmlns='urn:xmpp:receipts' id='a'/>`, 1000) + `</message>`,
+			func(m Message) bool { return m.Received == "a" },
+		},
+		{
+			"a thousand requests", `<message id='1'>` + strings.Repeat(`<request xmlns='urn:xmpp:receipts'/>`, 1000) + `</message>`,
+			func(m Message) bool { return m.Request },
+		},
+		{
+			"body inside a body", `<message><body>a<body>b</body>c</body></message>`,
+			func(m Message) bool { return m.Body == "ac" },
+		},
+		{
+			"a message inside a message", `<message><message><body>forwarded</body></message></message>`,
+			func(m Message) bool { return !m.HasBody && len(m.Unknown) == 1 },
+		},
+		{
+			"terminal escapes by number", `<message><body>&#x9b;31m</body></message>`,
+			func(m Message) bool { return m.Body == "\u009b31m" },
+		}, // safetext's work
+		{
+			"addresses with markup", `<message from='&lt;a&gt;&apos;@b'/>`,
+			func(m Message) bool { return m.From == "<a>'@b" },
+		},
 	}
 	for _, tt := range tests {
 		got, err := decode(t, tt.xml)

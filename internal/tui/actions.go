@@ -156,7 +156,8 @@ func (m *model) accept(who string) tea.Cmd {
 	return func() tea.Msg {
 		p, err := m.api.Accept(m.ctx, who)
 		return doneMsg{err: err, open: p.Key, said: []ink.Seg{
-			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " is accepted: messages go both ways now")}}
+			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " is accepted: messages go both ways now"),
+		}}
 	}
 }
 
@@ -164,7 +165,8 @@ func (m *model) block(who string) tea.Cmd {
 	return func() tea.Msg {
 		p, err := m.api.Block(m.ctx, who)
 		return doneMsg{err: err, said: []ink.Seg{
-			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " is blocked and sees nothing of that")}}
+			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " is blocked and sees nothing of that"),
+		}}
 	}
 }
 

@@ -152,7 +152,7 @@ func (m *model) move(from, to string) tea.Cmd {
 	c.attempts = append(c.attempts, old.attempts...)
 	delete(m.convs, from)
 	return func() tea.Msg {
-		m.api.SetDraft(m.ctx, from, "") // what fails here only leaves an old draft behind
+		_ = m.api.SetDraft(m.ctx, from, "") // what fails here only leaves an old draft behind
 		return nil
 	}
 }

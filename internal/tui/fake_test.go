@@ -36,8 +36,7 @@ type fake struct {
 }
 
 type fakeFeed struct {
-	ch   chan []chat.Event
-	once sync.Once
+	ch chan []chat.Event
 }
 
 func newFake() *fake {
@@ -55,7 +54,8 @@ var noon = time.Date(2026, 11, 23, 9, 47, 0, 0, time.UTC)
 
 func pinOf(name string) identity.Pin { return sha256.Sum256([]byte(name)) }
 
-func yes(b bool) *bool { return &b }
+//go:fix inline
+func yes(b bool) *bool { return new(b) }
 
 // peerOf makes a roster row.
 func peerOf(name string, trust chat.Trust, presence chat.Presence) chat.Peer {
@@ -66,7 +66,7 @@ func peerOf(name string, trust chat.Trust, presence chat.Presence) chat.Peer {
 	if trust != "" {
 		p.Fingerprint = pinOf(name)
 		p.Key = p.Fingerprint.String()
-		p.Encrypts = yes(true)
+		p.Encrypts = new(true)
 	}
 	return p
 }
@@ -144,7 +144,7 @@ func (f *fake) Send(ctx context.Context, who, text string) (chat.Message, error)
 func (f *fake) message(peer string, dir chat.Direction, text string, state chat.State) chat.Message {
 	f.row++
 	f.at = f.at.Add(time.Second)
-	id := sha256.Sum256([]byte(fmt.Sprint(f.row)))
+	id := sha256.Sum256(fmt.Append(nil, f.row))
 	m := chat.Message{
 		ID: hex.EncodeToString(id[:16]), Peer: pinOf(peer), Name: safetext.Name(peer), Direction: dir,
 		Body: safetext.Body(text), State: state, Row: f.row, Written: f.at,
@@ -305,7 +305,7 @@ func meetingAt(now time.Time) *fake {
 	fake.Fingerprint = pinOf("mallory")
 	fake.Key, fake.Of = fake.Fingerprint.String(), grace.Fingerprint
 	pidgin := peerOf("zoltan", "", chat.Online)
-	pidgin.Encrypts, pidgin.Note = yes(false), safetext.Line("speaks XEP-0174 without STARTTLS")
+	pidgin.Encrypts, pidgin.Note = new(false), safetext.Line("speaks XEP-0174 without STARTTLS")
 	wei := peerOf("wei", chat.Unknown, chat.Online)
 	wei.Asks = true
 	bob := peerOf("bob", chat.Verified, chat.Online)

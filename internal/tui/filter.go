@@ -126,8 +126,10 @@ func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
 }
 
 var hintsFinder = []hint{
-	{ink.Const("type"), ink.Const("to filter")}, {ink.Const("↑↓"), ink.Const("choose")},
-	{ink.Const("Enter"), ink.Const("open")}, {ink.Const("Esc"), ink.Const("back")},
+	{ink.Const("type"), ink.Const("to filter")},
+	{ink.Const("↑↓"), ink.Const("choose")},
+	{ink.Const("Enter"), ink.Const("open")},
+	{ink.Const("Esc"), ink.Const("back")},
 }
 
 // drawListFooter is the last row of a list: a word on the last action, else

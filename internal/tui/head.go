@@ -271,8 +271,11 @@ var (
 
 func talkHints(line hint) []hint {
 	return []hint{
-		{ink.Const("Enter"), ink.Const("send")}, line, hintSlash, hintPeople, hintUnread,
-		{ink.Const("PgUp"), ink.Const("older")}, {ink.Const("Tab"), ink.Const("complete")}, hintHelp,
+		{ink.Const("Enter"), ink.Const("send")},
+		line, hintSlash, hintPeople, hintUnread,
+		{ink.Const("PgUp"), ink.Const("older")},
+		{ink.Const("Tab"), ink.Const("complete")},
+		hintHelp,
 	}
 }
 

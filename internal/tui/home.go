@@ -57,7 +57,7 @@ func (m *model) homeRows(w, h int) []ink.Line {
 func (m *model) onePane(s *sheet, h int) {
 	people := m.book.shown()
 	titles := 0
-	for sec := asking; sec < hidden; sec++ {
+	for sec := range hidden {
 		if m.book.count[sec] > 0 {
 			titles += 2
 		}

@@ -170,8 +170,10 @@ func TestPlainEvents(t *testing.T) {
 			{judy, ""},
 			{gone, "gone: judy, pinned\n"},
 			{kai, "gone: kai, unproven\n"},
-			{chat.ConflictNotice{Fingerprint: pinOf("mallory"), OfName: safetext.Name("grace")},
-				"ALARM another key claims the name grace: key " + strings.Join(pinOf("mallory").Groups(), " ") + ". nothing is sent to it. /block c0a49776 hides it\n"},
+			{
+				chat.ConflictNotice{Fingerprint: pinOf("mallory"), OfName: safetext.Name("grace")},
+				"ALARM another key claims the name grace: key " + strings.Join(pinOf("mallory").Groups(), " ") + ". nothing is sent to it. /block c0a49776 hides it\n",
+			},
 			{chat.Resync{Seq: 7}, "note: some events were missed; /who shows who is here now\n"},
 		} {
 			if got := emit(tt.body); got != tt.want {

@@ -129,7 +129,7 @@ func TestMarkAndWord(t *testing.T) {
 		{chat.Conflict, nil, "✗", "!", []string{"KEY!"}},
 		{chat.Blocked, nil, "–", "-", []string{"blocked"}},
 		{chat.Retired, nil, "–", "-", []string{"retired"}},
-		{"", yes(false), "⊘", "x", []string{"cannot encrypt"}},
+		{"", new(false), "⊘", "x", []string{"cannot encrypt"}},
 	} {
 		t.Run(tt.words[0], func(t *testing.T) {
 			for n := range 120 {

@@ -28,7 +28,7 @@ var sectionTitles = [sections]ink.Own{
 func (m *model) rosterRows(h int) []rosterRow {
 	share := m.shares(h)
 	rows := make([]rosterRow, 0, h)
-	for s := asking; s < hidden; s++ {
+	for s := range hidden {
 		people := m.book.of(s)
 		n := share[s]
 		if len(people) == 0 || n == 0 {
@@ -69,7 +69,7 @@ func contains(rows []rosterRow, e *entry) bool {
 // strangers, who may be thousands.
 func (m *model) shares(h int) (share [sections]int) {
 	free := h
-	for s := asking; s < hidden; s++ {
+	for s := range hidden {
 		if m.book.count[s] > 0 {
 			free -= 2
 		}

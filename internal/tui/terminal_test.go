@@ -140,8 +140,8 @@ func (s *screenOf) has(parts ...string) {
 // colourOf is the colour of the letters of the first cell with some text.
 func (s *screenOf) colourOf(text string) (fg, bg color.Color) {
 	for y, row := range s.rows() {
-		if i := strings.Index(row, text); i >= 0 {
-			x := cells(0, row[:i])
+		if before, _, ok := strings.Cut(row, text); ok {
+			x := cells(0, before)
 			c := s.emu.CellAt(x, y)
 			return c.Style.Fg, c.Style.Bg
 		}
@@ -258,8 +258,10 @@ func TestFirstFrame(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- Run(ctx, meetingAt(noon), Options{In: pr, Out: emu, Env: []string{"TERM=xterm-256color"},
-				more: []tea.ProgramOption{tea.WithWindowSize(80, 24), tea.WithoutSignals(), tea.WithoutSignalHandler()}})
+			done <- Run(ctx, meetingAt(noon), Options{
+				In: pr, Out: emu, Env: []string{"TERM=xterm-256color"},
+				more: []tea.ProgramOption{tea.WithWindowSize(80, 24), tea.WithoutSignals(), tea.WithoutSignalHandler()},
+			})
 		}()
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()

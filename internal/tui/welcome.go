@@ -178,8 +178,11 @@ func (m *model) welcomeRows(s *sheet, pad func(ink.Seg) []ink.Seg, left int) (ni
 const nickColumn = 16
 
 var hintsWelcome = []hint{
-	{ink.Const("Enter"), ink.Const("start")}, {ink.Const("Tab"), ink.Const("next")}, {ink.Const("↑↓"), ink.Const("choose")},
-	{ink.Const("Esc"), ink.Const("later")}, {ink.Const("Ctrl+C"), ink.Const("leave")},
+	{ink.Const("Enter"), ink.Const("start")},
+	{ink.Const("Tab"), ink.Const("next")},
+	{ink.Const("↑↓"), ink.Const("choose")},
+	{ink.Const("Esc"), ink.Const("later")},
+	{ink.Const("Ctrl+C"), ink.Const("leave")},
 }
 
 func (m *model) fieldStyle(field int) ink.Style {

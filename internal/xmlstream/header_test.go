@@ -20,8 +20,11 @@ func TestHeader(t *testing.T) {
 		{"declaration", "<?xml version='1.0'?>" + open10, v10, "none"},
 		{"declaration with all", "<?xml version=\"1.0\" encoding='utf-8' standalone='yes' ?>\n" + open10, v10, "none"},
 		{"white space before", " \r\n\t" + open10, v10, "none"},
-		{"all fields", "<stream:stream from='ada@kite' to='bo@reef' id='x' xml:lang='en' version='1.0'" + c + s + ">",
-			Header{From: "ada@kite", To: "bo@reef", ID: "x", Lang: "en", Version: "1.0", HasVersion: true, Major: 1}, "none"},
+		{
+			"all fields", "<stream:stream from='ada@kite' to='bo@reef' id='x' xml:lang='en' version='1.0'" + c + s + ">",
+			Header{From: "ada@kite", To: "bo@reef", ID: "x", Lang: "en", Version: "1.0", HasVersion: true, Major: 1},
+			"none",
+		},
 		{"escaped address", "<stream:stream from='a&lt;&apos;b@c'" + c + s + ">", Header{From: "a<'b@c", Minor: 9}, "none"},
 		{"foreign attribute", "<stream:stream hello='x' stream:to='y' version='1.0'" + c + s + ">", v10, "none"},
 		// README 5.1: what Finch and its kin send; recognisable, no error.

@@ -152,10 +152,14 @@ func TestRecordedClients(t *testing.T) {
 		name, in string
 		want     Header
 	}{
-		{"libpurple", `<?xml version="1.0" encoding="UTF-8" ?>` + "\n" + `<stream:stream ` + ns + ` from="alice@h1" to="bob@h2">`,
-			Header{From: "alice@h1", To: "bob@h2", Minor: 9}},
-		{"salut", `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to="bob@h2" from="sally@h3" version="1.0">`,
-			Header{From: "sally@h3", To: "bob@h2", Version: "1.0", HasVersion: true, Major: 1}},
+		{
+			"libpurple", `<?xml version="1.0" encoding="UTF-8" ?>` + "\n" + `<stream:stream ` + ns + ` from="alice@h1" to="bob@h2">`,
+			Header{From: "alice@h1", To: "bob@h2", Minor: 9},
+		},
+		{
+			"salut", `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to="bob@h2" from="sally@h3" version="1.0">`,
+			Header{From: "sally@h3", To: "bob@h2", Version: "1.0", HasVersion: true, Major: 1},
+		},
 	}
 	const message = `<message to='bob@h2' from='alice@h1' type='chat'><body>Hello Bob &amp; friends &lt;3 ` + "\n" +
 		`</body><html xmlns='http://www.w3.org/1999/xhtml'><body><font>Hello</font></body></html><x xmlns='jabber:x:event'><composing/></x></message>`

@@ -69,9 +69,18 @@ func TestValidChar(t *testing.T) {
 		first, last rune
 		want        bool
 	}{
-		{0, 8, false}, {'\t', '\n', true}, {0x0B, 0x0C, false}, {'\r', '\r', true}, {0x0E, 0x1F, false},
-		{0x20, 0xD7FF, true}, {0xD800, 0xDFFF, false}, {0xE000, 0xFFFD, true}, {0xFFFE, 0xFFFF, false},
-		{0x10000, 0x10FFFF, true}, {0x110000, 0x110010, false}, {-1, -1, false},
+		{0, 8, false},
+		{'\t', '\n', true},
+		{0x0B, 0x0C, false},
+		{'\r', '\r', true},
+		{0x0E, 0x1F, false},
+		{0x20, 0xD7FF, true},
+		{0xD800, 0xDFFF, false},
+		{0xE000, 0xFFFD, true},
+		{0xFFFE, 0xFFFF, false},
+		{0x10000, 0x10FFFF, true},
+		{0x110000, 0x110010, false},
+		{-1, -1, false},
 	} {
 		for r := tt.first; r <= tt.last; r++ {
 			if got := ValidChar(r); got != tt.want {
@@ -87,10 +96,30 @@ func TestNames(t *testing.T) {
 		name string
 		ok   bool
 	}{
-		{"a", true}, {"_", true}, {"A-1.b", true}, {"\u00C0", true}, {"\u00D7", false}, {"\u00F7", false},
-		{"a\u00B7", true}, {"\u00B7a", false}, {"a\u0300", true}, {"\u0370", true}, {"\u037E", false},
-		{"\u200C", true}, {"\u2000", false}, {"a\u203F", true}, {"\u203F", false}, {"\u3001", true}, {"\u3000", false},
-		{"\U00010000", true}, {"\U000F0000", false}, {"a b", false}, {"a!", false}, {"a/b", false}, {"é", true}, {"日本", true},
+		{"a", true},
+		{"_", true},
+		{"A-1.b", true},
+		{"\u00C0", true},
+		{"\u00D7", false},
+		{"\u00F7", false},
+		{"a\u00B7", true},
+		{"\u00B7a", false},
+		{"a\u0300", true},
+		{"\u0370", true},
+		{"\u037E", false},
+		{"\u200C", true},
+		{"\u2000", false},
+		{"a\u203F", true},
+		{"\u203F", false},
+		{"\u3001", true},
+		{"\u3000", false},
+		{"\U00010000", true},
+		{"\U000F0000", false},
+		{"a b", false},
+		{"a!", false},
+		{"a/b", false},
+		{"é", true},
+		{"日本", true},
 	}
 	for _, tt := range tests {
 		_, err := parseOne("<" + tt.name + "></" + tt.name + ">")

@@ -2,6 +2,7 @@ package avahi
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"context"
 
 	"github.com/godbus/dbus/v5"
 
@@ -36,7 +35,6 @@ type daemon struct {
 	refuse  map[string]error // errors of methods
 	hang    bool             // no call is answered
 	log     []string
-	objects int
 }
 
 // heard is a record in the daemon's cache.

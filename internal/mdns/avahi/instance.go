@@ -32,7 +32,6 @@ type instance struct {
 	until  time.Time
 	look   *lookup
 	queued bool
-	waited bool // for its TXT record, long enough
 	dead   bool // its SRV record ran out
 
 	text   string // raw TXT data, the latest that were known

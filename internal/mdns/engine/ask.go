@@ -86,8 +86,10 @@ func (e *Engine) knownAnswers(now time.Time, l *linkState) []wire.Record {
 		if v == nil || v.ptr.left(now) <= v.ptr.ttl/2 {
 			continue
 		}
-		out = append(out, wire.Record{Name: service, Type: wire.TypePTR, Class: wire.ClassIN,
-			TTL: uint32(v.ptr.left(now) / time.Second), PTR: in.name})
+		out = append(out, wire.Record{
+			Name: service, Type: wire.TypePTR, Class: wire.ClassIN,
+			TTL: uint32(v.ptr.left(now) / time.Second), PTR: in.name,
+		})
 	}
 	return out
 }

@@ -358,7 +358,9 @@ func TestHostileNamesAreOpaque(t *testing.T) {
 func TestEmptyNameIsNoInstance(t *testing.T) {
 	l, a := ready(t)
 	for _, target := range []wire.Name{
-		service, {}, wire.MustName("local"), meta, wire.MustName("a", "b", "_presence", "_tcp", "local"),
+		service,
+		{},
+		wire.MustName("local"), meta, wire.MustName("a", "b", "_presence", "_tcp", "local"),
 		wire.MustName("x", "_http", "_tcp", "local"),
 	} {
 		l.say("10.0.0.9", wire.Message{Response: true, Answers: []wire.Record{{Name: service, Type: wire.TypePTR, TTL: 4500, PTR: target}}})

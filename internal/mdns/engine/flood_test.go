@@ -47,13 +47,17 @@ type contacts struct {
 func newContacts(t testing.TB) *contacts {
 	c := &contacts{}
 	for i := range 10 {
-		c.claims = append(c.claims, claim{label: fmt.Sprintf("friend%d@desk%d", i, i), host: fmt.Sprintf("desk%d", i),
-			port: 5298, addrs: []string{fmt.Sprintf("10.0.0.%d", 10+i)}})
+		c.claims = append(c.claims, claim{
+			label: fmt.Sprintf("friend%d@desk%d", i, i), host: fmt.Sprintf("desk%d", i),
+			port: 5298, addrs: []string{fmt.Sprintf("10.0.0.%d", 10+i)},
+		})
 	}
-	e, err := New(Config{User: "alice", Machine: "pronto", Port: 5298, Rand: newLAN(t, 5).rand,
+	e, err := New(Config{
+		User: "alice", Machine: "pronto", Port: 5298, Rand: newLAN(t, 5).rand,
 		Pinned: func(k string) bool {
 			return slices.ContainsFunc(c.claims, func(x claim) bool { return x.label == k })
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

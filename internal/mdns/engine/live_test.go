@@ -12,9 +12,11 @@ import (
 func talking(t *testing.T) (l *lan, a *node, live *bool) {
 	live = new(true)
 	l = newLAN(t, 1)
-	a = l.bare(Config{User: "alice", Machine: "pronto", Port: 5298,
+	a = l.bare(Config{
+		User: "alice", Machine: "pronto", Port: 5298,
 		Pinned: func(k string) bool { return k == "bob@forza" },
-		Live:   func(k string) bool { return *live && k == "bob@forza" }})
+		Live:   func(k string) bool { return *live && k == "bob@forza" },
+	})
 	a.join(1, 0, "10.0.0.1/16", "fe80::1/64")
 	a.publish("status=avail")
 	l.run(5 * time.Second)

@@ -32,8 +32,10 @@ func (e *Engine) Packet(now time.Time, p link.Packet) {
 	if err != nil || m.Opcode != 0 || m.Rcode != 0 { // RFC 6762 18.3, 18.11
 		return
 	}
-	in := input{src: netip.AddrPortFrom(p.Src.Addr(), p.Src.Port()), own: own, multicast: p.Multicast,
-		onLink: own || l.info.OnLink(src), msg: &m}
+	in := input{
+		src: netip.AddrPortFrom(p.Src.Addr(), p.Src.Port()), own: own, multicast: p.Multicast,
+		onLink: own || l.info.OnLink(src), msg: &m,
+	}
 	if m.Response {
 		e.response(now, l, in)
 	} else {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -67,11 +68,11 @@ func (r *recorder) lastLinks() string {
 	if len(r.links) == 0 {
 		return "never"
 	}
-	out := ""
+	var out strings.Builder
 	for _, l := range r.links[len(r.links)-1] {
-		out += fmt.Sprintf("%d:%v ", l.ID, l.Addrs)
+		out.WriteString(fmt.Sprintf("%d:%v ", l.ID, l.Addrs))
 	}
-	return out
+	return out.String()
 }
 
 // serve runs a Source with a recorder until the test ends.

@@ -170,9 +170,9 @@ func (p *plug) write() {
 				switch {
 				case s == nil:
 				case !o.dst.IsValid():
-					s.write(o.data, netip.AddrPortFrom(f.group(), Port))
+					_ = s.write(o.data, netip.AddrPortFrom(f.group(), Port))
 				case f.of(o.dst.Addr()):
-					s.write(o.data, o.dst)
+					_ = s.write(o.data, o.dst)
 				}
 			}
 		}

@@ -60,14 +60,14 @@ func newUDP(conn net.PacketConn, f family, ifi *net.Interface) (*udp, error) {
 // setBuffer asks for a receive buffer: a wish, the system may cap it.
 func (u *udp) setBuffer(octets int) {
 	if c, ok := u.conn.(*net.UDPConn); ok {
-		c.SetReadBuffer(octets)
+		_ = c.SetReadBuffer(octets)
 	}
 }
 
 func (u *udp) setup4() error {
 	u.v4 = ipv4.NewPacketConn(u.conn)
 	// Windows has no control messages: the socket is judged by its link only.
-	u.v4.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface|ipv4.FlagTTL, true)
+	_ = u.v4.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface|ipv4.FlagTTL, true)
 	if u.ifi == nil {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (u *udp) setup4() error {
 
 func (u *udp) setup6() error {
 	u.v6 = ipv6.NewPacketConn(u.conn)
-	u.v6.SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface|ipv6.FlagHopLimit, true)
+	_ = u.v6.SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface|ipv6.FlagHopLimit, true)
 	if u.ifi == nil {
 		return nil
 	}
@@ -107,9 +107,9 @@ func (u *udp) join() error {
 
 func (u *udp) rejoin() error {
 	if u.v4 != nil {
-		u.v4.LeaveGroup(u.ifi, u.groupAddr()) // may have been lost already
+		_ = u.v4.LeaveGroup(u.ifi, u.groupAddr()) // may have been lost already
 	} else {
-		u.v6.LeaveGroup(u.ifi, u.groupAddr())
+		_ = u.v6.LeaveGroup(u.ifi, u.groupAddr())
 	}
 	return u.join()
 }

@@ -97,7 +97,13 @@ func TestAppend_Rest(t *testing.T) {
 func TestAppend_ZeroValues(t *testing.T) {
 	// Nothing panics on records that make no sense; class 0 is IN.
 	m := Message{Answers: []Record{
-		{Type: TypeA}, {Type: TypeAAAA}, {Type: TypeTXT}, {Type: TypeNSEC}, {Type: TypeSRV}, {Type: TypePTR}, {Type: TypeNULL},
+		{Type: TypeA},
+		{Type: TypeAAAA},
+		{Type: TypeTXT},
+		{Type: TypeNSEC},
+		{Type: TypeSRV},
+		{Type: TypePTR},
+		{Type: TypeNULL},
 		{Type: TypeA, Addr: netip.MustParseAddr("fe80::1")},
 		{Type: TypeNSEC, NSEC: NSEC{Types: []Type{300, TypeA}}},
 	}}

@@ -82,17 +82,17 @@ func TestWrap(t *testing.T) {
 func TestBreaks(t *testing.T) {
 	for _, line := range []string{"", "a", "hello big world ", "\t\tx", "\x1b[31mred", "漢字漢字", strings.Repeat("x", 100)} {
 		for w := range 12 {
-			var got string
+			var got strings.Builder
 			end := 0
 			for _, s := range Breaks(WcWidth, line, w) {
 				if s.Start != end {
 					t.Fatalf("Breaks(%q, %d): row starts at %d, the one before ended at %d", line, w, s.Start, end)
 				}
 				end = s.End
-				got += line[s.Start:s.End]
+				got.WriteString(line[s.Start:s.End])
 			}
-			if got != line {
-				t.Errorf("Breaks(%q, %d) holds %q", line, w, got)
+			if got.String() != line {
+				t.Errorf("Breaks(%q, %d) holds %q", line, w, got.String())
 			}
 		}
 	}
@@ -140,12 +140,23 @@ func TestSegs(t *testing.T) {
 		got  Seg
 		want string
 	}{
-		{N(Fg, 0), "0"}, {N(Fg, 999), "999"}, {N(Fg, 3412), "3,412"}, {N(Fg, 1000000), "1,000,000"}, {N(Fg, -1234), "-1,234"},
+		{N(Fg, 0), "0"},
+		{N(Fg, 999), "999"},
+		{N(Fg, 3412), "3,412"},
+		{N(Fg, 1000000), "1,000,000"},
+		{N(Fg, -1234), "-1,234"},
 		{Clock(Fg, now), "09:00"},
-		{Day(Fg, now, now), "Today"}, {Day(Fg, now.AddDate(0, 0, -1), now), "Yesterday"},
-		{Day(Fg, now.AddDate(0, 0, -5), now), "Wednesday 18 November"}, {Day(Fg, now.AddDate(-1, 0, 0), now), "Sunday 23 November 2025"},
-		{Ago(Fg, time.Second), "now"}, {Ago(Fg, 12*time.Minute), "12m"}, {Ago(Fg, 3*time.Hour), "3h"}, {Ago(Fg, 50*time.Hour), "2d"},
-		{Dark().Cut(WcWidth, L(Fg, "abcdef"), 4), "abc…"}, {Dark().Cut(WcWidth, L(Fg, "abcd"), 4), "abcd"}, {Dark().Cut(WcWidth, L(Fg, "漢字漢"), 4), "漢…"},
+		{Day(Fg, now, now), "Today"},
+		{Day(Fg, now.AddDate(0, 0, -1), now), "Yesterday"},
+		{Day(Fg, now.AddDate(0, 0, -5), now), "Wednesday 18 November"},
+		{Day(Fg, now.AddDate(-1, 0, 0), now), "Sunday 23 November 2025"},
+		{Ago(Fg, time.Second), "now"},
+		{Ago(Fg, 12*time.Minute), "12m"},
+		{Ago(Fg, 3*time.Hour), "3h"},
+		{Ago(Fg, 50*time.Hour), "2d"},
+		{Dark().Cut(WcWidth, L(Fg, "abcdef"), 4), "abc…"},
+		{Dark().Cut(WcWidth, L(Fg, "abcd"), 4), "abcd"},
+		{Dark().Cut(WcWidth, L(Fg, "漢字漢"), 4), "漢…"},
 	} {
 		if tt.got.s != tt.want {
 			t.Errorf("got %q, want %q", tt.got.s, tt.want)
@@ -175,7 +186,7 @@ func TestContrast(t *testing.T) {
 		if th.Name == "contrast" {
 			least = 7
 		}
-		for tok := Fg; tok < tokens+hues; tok++ {
+		for tok := range Style(tokens + hues) {
 			if tok >= Rule && tok < tokens {
 				continue // lines carry no text
 			}
