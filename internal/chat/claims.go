@@ -27,7 +27,8 @@ func (n *Node) claimEvent(e mdns.Event) {
 	case mdns.Resync:
 		n.reclaim()
 	case mdns.Overload:
-		n.setHealth("crowded", "more announcements on this network than llchat lists", "")
+		n.setHealth(healthCrowded, "more announcements on this network than llchat lists", "")
+		n.lapse[healthCrowded] = time.Now().Add(crowdedTime)
 	}
 }
 
@@ -361,13 +362,32 @@ func (n *Node) markSeen(pin identity.Pin) {
 const (
 	healthDiscovery = "discovery"
 	healthStore     = "store"
+	healthCrowded   = "crowded"
+	healthClear     = "cannot-encrypt"
 )
+
+// crowdedTime is how long the network is called crowded after it last was.
+const crowdedTime = 2 * time.Minute
 
 // setHealth tells every face that something is wrong right now.
 func (n *Node) setHealth(code, text, hint string) { n.healthItem(health.Warning, code, text, hint) }
 
-// note tells every face something worth knowing.
-func (n *Node) note(code, text, hint string) { n.healthItem(health.Info, code, text, hint) }
+// note tells every face something worth knowing, for a while: what happened
+// once is not wrong for ever, and when it happens again it is news.
+func (n *Node) note(code, text, hint string, d time.Duration) {
+	n.healthItem(health.Info, code, text, hint)
+	n.lapse[code] = time.Now().Add(d)
+}
+
+// lapsed takes back what was told for a while.
+func (n *Node) lapsed() {
+	for code, at := range n.lapse {
+		if !time.Now().Before(at) {
+			delete(n.lapse, code)
+			n.clearHealth(code)
+		}
+	}
+}
 
 // clearHealth tells every face that something is right again.
 func (n *Node) clearHealth(code string) {

@@ -22,7 +22,6 @@ type remote struct {
 	live    []*live // newest last
 	request *history.Request
 	names   []string // name claims of its last stream, raw
-	policy  bool     // pinned by the policy accept
 	redial  redial
 	retries map[string]bool // messages that were on a stream that is gone
 }
@@ -388,6 +387,7 @@ func (n *Node) sweep() {
 	for _, m := range expired {
 		n.publishMessage(m)
 	}
+	n.lapsed()
 	maps.DeleteFunc(n.refused, func(_ string, at time.Time) bool { return time.Since(at) > refusedPause })
 	n.after(time.Minute, n.sweep)
 }

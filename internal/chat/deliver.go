@@ -284,8 +284,8 @@ func (n *Node) cannotEncrypt(r stream.Refusal) {
 		return
 	}
 	n.refused[key] = time.Now()
-	n.note("cannot-encrypt", safetext.Line(c.Instance).String()+" tried to write; its client cannot encrypt",
-		"nothing of it was read, and nothing is sent in clear: ask them to use llchat")
+	n.note(healthClear, safetext.Line(c.Instance).String()+" tried to write; its client cannot encrypt",
+		"nothing of it was read, and nothing is sent in clear: ask them to use llchat", refusedPause)
 }
 
 // refusedPause is the time between two such notices about one name.

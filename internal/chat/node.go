@@ -76,6 +76,7 @@ type state struct {
 	dirty   map[rowID]struct{}                   // rows to look at again
 	noticed map[identity.Pin]time.Time           // last conflict notice a contact (P-15)
 	refused map[string]time.Time                 // last "cannot encrypt" notice a claim
+	lapse   map[string]time.Time                 // health items told for a while
 	newKeys rate                                 // unknown keys handled (L-11)
 	firsts  map[string]chan struct{}             // claims to which a first message is under way
 }

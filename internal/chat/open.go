@@ -69,6 +69,7 @@ func Open(ctx context.Context, opt Options) (*Node, error) {
 		noticed: map[identity.Pin]time.Time{},
 		refused: map[string]time.Time{},
 		firsts:  map[string]chan struct{}{},
+		lapse:   map[string]time.Time{},
 		newKeys: rate{most: maxNewKeys, per: time.Hour},
 	}
 	if err := n.open(ctx); err != nil {
