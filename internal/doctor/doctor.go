@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -36,6 +37,8 @@ type Options struct {
 	// Known are addresses at which people were, or contacts answered before.
 	// Where nobody is heard they tell whether nobody is there.
 	Known []netip.AddrPort
+	// Listen is how long; 0 is eight seconds.
+	Listen time.Duration
 }
 
 // Run examines this machine's network. It takes about nine seconds; it ends
@@ -179,7 +182,8 @@ func (e *ear) listen(ctx context.Context, src link.Source, f *facts, o Options) 
 	if len(e.list()) == 0 {
 		return nil // nothing to listen on
 	}
-	f.seconds = int(listenTime / time.Second)
+	o.Listen = cmp.Or(o.Listen, listenTime)
+	f.seconds = int(o.Listen / time.Second)
 	e.observe(ctx, src, f, o)
 	return ctx.Err()
 }
@@ -216,7 +220,7 @@ func (e *ear) lacking(f *facts) []string {
 
 // observe listens, asks and dials.
 func (e *ear) observe(ctx context.Context, src link.Source, f *facts, o Options) {
-	ctx, cancel := context.WithTimeout(ctx, listenTime)
+	ctx, cancel := context.WithTimeout(ctx, o.Listen)
 	defer cancel()
 	links := e.list()
 	var used []netmon.Interface
@@ -235,7 +239,7 @@ func (e *ear) observe(ctx context.Context, src link.Source, f *facts, o Options)
 		wg.Go(func() { answers[n] = directly(ctx, l.info, e.own) })
 		wg.Go(func() {
 			switch {
-			case !sleep(ctx, dialAfter):
+			case !sleep(ctx, min(dialAfter, o.Listen/2)):
 			case e.silent(l):
 				known[n] = knockKnown(ctx, l, e.own, o.Known)
 			default:

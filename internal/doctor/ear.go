@@ -64,8 +64,10 @@ type claimed struct {
 }
 
 func newEar(own []netip.Addr, me string, port uint16, marker wire.Name) *ear {
-	e := &ear{own: map[netip.Addr]bool{}, me: strings.ToLower(me), port: port, marker: marker,
-		ready: make(chan struct{}), links: map[link.ID]*heardLink{}}
+	e := &ear{
+		own: map[netip.Addr]bool{}, me: strings.ToLower(me), port: port, marker: marker,
+		ready: make(chan struct{}), links: map[link.ID]*heardLink{},
+	}
 	for _, a := range own {
 		e.own[a.WithZone("")] = true
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -116,11 +117,12 @@ func TestEar_Ask(t *testing.T) {
 			if err != nil || !s.To.Addr().Is4() {
 				return
 			}
-			what := time.Since(begin).String()
+			var what strings.Builder
+			what.WriteString(time.Since(begin).String())
 			for _, q := range m.Questions {
-				what += fmt.Sprintf(" %d:%s", q.Type, q.Name.First())
+				what.WriteString(fmt.Sprintf(" %d:%s", q.Type, q.Name.First()))
 			}
-			asked = append(asked, what)
+			asked = append(asked, what.String())
 		})
 		var wg sync.WaitGroup
 		wg.Go(func() { l.ear.ask(t.Context(), l.alice) })
@@ -130,11 +132,12 @@ func TestEar_Ask(t *testing.T) {
 		var later []string
 		l.bus.SetTap(func(s link.Sent) {
 			if m, err := wire.Parse(s.Data); err == nil && s.To.Addr().Is4() && len(m.Questions) > 0 {
-				what := time.Since(begin).String()
+				var what strings.Builder
+				what.WriteString(time.Since(begin).String())
 				for _, q := range m.Questions {
-					what += fmt.Sprintf(" %d:%s", q.Type, q.Name.First())
+					what.WriteString(fmt.Sprintf(" %d:%s", q.Type, q.Name.First()))
 				}
-				later = append(later, what)
+				later = append(later, what.String())
 			}
 		})
 		wg.Wait()

@@ -107,6 +107,7 @@ const (
 	kindLinkLocal = "link-local"
 	kindPrivate   = "private"
 	kindPublic    = "public"
+	kindLoopback  = "loopback"
 )
 
 func kind4(addrs []netip.Prefix) string {
@@ -115,6 +116,8 @@ func kind4(addrs []netip.Prefix) string {
 		a := p.Addr()
 		switch {
 		case !a.Is4():
+		case a.IsLoopback():
+			kind = kindLoopback
 		case a.IsLinkLocalUnicast() && kind == kindNone:
 			kind = kindLinkLocal
 		case a.IsLinkLocalUnicast():
@@ -136,6 +139,8 @@ func kind6(addrs []netip.Prefix, off bool) string {
 		a := p.Addr()
 		switch {
 		case !a.Is6():
+		case a.IsLoopback():
+			kind = kindLoopback
 		case a.IsLinkLocalUnicast():
 			if kind != kindPrivate {
 				kind = kindLinkLocal

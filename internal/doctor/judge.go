@@ -183,10 +183,11 @@ func (f facts) ipv6(i iface) (Finding, bool) {
 }
 
 // echo: the system gives every multicast packet back to who sent it; only a
-// rule of this machine can keep it away.
+// rule of this machine can keep it away. Loopback is no network: what is sent
+// to all from 127.0.0.1 is dropped by the kernel.
 func (f facts) echo(i iface) (Finding, bool) {
 	lacks4, lacks6 := i.has(true) && !i.echo4, i.has(false) && !i.echo6
-	if !i.opened || !lacks4 && !lacks6 {
+	if !i.opened || i.Loopback || !lacks4 && !lacks6 {
 		return Finding{}, false
 	}
 	families := "IPv4 and IPv6"
