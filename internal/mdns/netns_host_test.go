@@ -3,6 +3,7 @@
 package mdns
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type hostSide struct {
 	out   io.Writer
 	nodes map[string]*Node
 	left  map[string]int // times an instance left, all nodes
+	seen  chan Event     // of the node that await waits for; nobody else
 	stops []func()
 }
 
@@ -124,6 +126,13 @@ func (h *hostSide) command(name string, args []string) {
 	case "cycle": // n: start and stop as often; renames, ms of the slowest publication
 		renames, worst, err := h.cycle(number(args[0]))
 		h.done(err, renames, worst)
+	case "text": // id status
+		h.done(h.nodes[args[0]].SetText(PresenceText("", args[1], "")))
+	case "meet", "changed", "gone": // id key: ms until that event
+		h.done(nil, h.await(args[1], map[string]Kind{"meet": Joined, "changed": Changed, "gone": Left}[name]))
+	case "avahi-browse": // n seconds: found, after ms
+		n, ms, err := avahiBrowse(number(args[0]), number(args[1]))
+		h.done(err, n, ms)
 	case "avahi":
 		h.done(h.avahi())
 	case "run": // shell: output on one line
@@ -145,7 +154,7 @@ func (h *hostSide) open(args []string) error {
 		return err
 	}
 	if h.nodes == nil {
-		h.nodes, h.left = map[string]*Node{}, map[string]int{}
+		h.nodes, h.left, h.seen = map[string]*Node{}, map[string]int{}, make(chan Event)
 	}
 	h.nodes[args[0]] = n
 	go func() {
@@ -155,9 +164,54 @@ func (h *hostSide) open(args []string) error {
 				h.left[ev.Peer.Key]++
 				h.mu.Unlock()
 			}
+			select {
+			case h.seen <- ev:
+			default: // nobody waits
+			}
 		}
 	}()
 	return nil
+}
+
+// await returns after how many milliseconds the event came, 60,000 at most.
+func (h *hostSide) await(key string, k Kind) int {
+	start := time.Now()
+	timeout := time.After(time.Minute)
+	for {
+		select {
+		case ev := <-h.seen:
+			if ev.Peer.Key == key && ev.Kind == k {
+				return int(time.Since(start).Milliseconds())
+			}
+		case <-timeout:
+			return 60000
+		}
+	}
+}
+
+// avahiBrowse counts what avahi-browse shows over IPv4.
+func avahiBrowse(want, seconds int) (found, ms int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "avahi-browse", "-p", "_presence._tcp")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	defer cmd.Wait()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "+;eth0;IPv4;") {
+			if found++; found >= want {
+				cancel()
+				break
+			}
+		}
+	}
+	return found, int(time.Since(start).Milliseconds()), nil
 }
 
 // cycle starts, publishes, withdraws and closes a node n times.

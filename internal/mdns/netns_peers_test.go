@@ -24,6 +24,12 @@ func TestNetnsGhostCapture(t *testing.T) {
 	a.do(nil, "publish a")
 	b.do(nil, "publish b")
 	b.do(nil, "wait b 1 5")
+	a.tell("capture 2") // that it counts at all
+	b.do(nil, "ask 200")
+	var n int
+	if fmt.Sscan(a.want("done"), &n); n == 0 {
+		t.Error("the capture sees nothing")
+	}
 	a.do(nil, "silence a")
 	time.Sleep(2 * time.Second) // the system leaves the groups, twice
 	a.tell("capture 10")
@@ -31,7 +37,6 @@ func TestNetnsGhostCapture(t *testing.T) {
 		b.do(nil, "ask 200")
 		b.do(nil, "missing b alice@pronto") // Resolve asks for SRV and addresses
 	}
-	var n int
 	var what string
 	line := a.want("done")
 	fmt.Sscan(line, &n, &what)

@@ -23,6 +23,10 @@
 //	   ^                 |                                             |
 //	   |<--- goodbye + 1 s, expiry, 10 s without answer, 10 s without link, eviction
 //
+// No packet takes an instance away that has a live stream with us (Config.Live).
+// Wake starts all links again, Rename goes to idle and on with other names,
+// Silence goes to idle without a word, forgets everybody and sends nothing.
+//
 // Everything that others can make the engine keep or send has a bound: see
 // limits.go and security.md L-20 to L-25.
 package engine

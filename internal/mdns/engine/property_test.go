@@ -234,3 +234,40 @@ func TestSameSeedSameTrace(t *testing.T) {
 		t.Error("two runs differ")
 	}
 }
+
+// TestIdleTrafficOfAThousand: one node's share of what 1,000 say at rest, in the
+// second hour, times 1,000. Each lists the others as known answers once an hour
+// (27 packets), so hardly anybody has to answer.
+func TestIdleTrafficOfAThousand(t *testing.T) {
+	const people = 1000
+	l := newLAN(t, 90)
+	a := l.add("alice", "pronto", 5298, "10.0.0.1/16")
+	a.publish("n=0")
+	l.run(150 * time.Millisecond)
+	crowd(t, l, people)
+	hour := func() {
+		for range 60 {
+			before := len(l.queries("10.0.0.1"))
+			l.run(time.Minute)
+			if len(l.queries("10.0.0.1")) > before {
+				crowd(t, l, people) // whom she asked, they answer: all, so that she has all to list
+			}
+		}
+	}
+	hour()
+	l.forget()
+	l.keep = true
+	hour()
+	packets, octets := 0, 0
+	for _, c := range l.sent {
+		packets++
+		octets += c.size
+	}
+	// And she is asked by others: her PTR record is worth an answer twice in its
+	// life of 75 min, for everybody at once.
+	all := (float64(packets) + 60.0/37.5) * people / 3600
+	t.Logf("one of %d sends %d packets, %d octets in an hour: %.1f packets/s in all", people, packets, octets, all)
+	if all > 20 || len(a.keys()) != people {
+		t.Errorf("%.1f packets/s, issue 3 wants at most 20; %d listed", all, len(a.keys()))
+	}
+}
