@@ -170,6 +170,9 @@ func (e *ear) listen(ctx context.Context, src link.Source, f *facts, o Options) 
 	select {
 	case <-e.ready:
 	case err := <-ran:
+		if ctx.Err() != nil { // it ended because we are to end
+			return ctx.Err()
+		}
 		return e.closedDoor(f, err)
 	case <-time.After(readyTime):
 	case <-ctx.Done():

@@ -59,18 +59,41 @@ func with(f facts, change func(*facts)) facts {
 
 func unused(i *iface) { i.used, i.opened = false, false }
 
-func TestJudge(t *testing.T) {
-	no4 := func(i *iface) { i.Addrs, i.echo4 = i.Addrs[1:], false }
-	off6 := func(i *iface) { i.Addrs, i.echo6, i.ipv6Off = i.Addrs[:1], false, true }
-	nobody := func(i *iface) { i.heard, i.answered, i.people, i.dialled, i.reached = 0, 0, 0, 0, 0 }
-	quiet := func(i *iface) { i.reached, i.silent, i.answered = 0, 2, 0 }
-	alone := func(f *facts) { f.people, f.second.People = 0, 0 }
-	fw := rules(t, input("drop"), rule("in", is(udpDport, "==", "5353"), accept))
-	tests := []struct {
-		name string
-		f    facts
-		want []string // code interface: hint @ where
-	}{
+// judgement is a row: facts and what is found in them.
+type judgement struct {
+	name string
+	f    facts
+	want []string // code interface: hint @ where
+}
+
+func checkJudgements(t *testing.T, tests []judgement) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, f := range judge(tt.f).Findings {
+				got = append(got, strings.ReplaceAll(f.Code+" "+f.Interface+": "+f.Hint+" @ "+f.Where, ":  @", ": @"))
+				if !strings.HasSuffix(f.Text, ".") || len(f.Text) < 30 {
+					t.Errorf("%s: no sentence: %q", f.Code, f.Text)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("findings\n%q, want\n%q", got, tt.want)
+			}
+		})
+	}
+}
+
+var (
+	no4    = func(i *iface) { i.Addrs, i.echo4 = i.Addrs[1:], false }
+	off6   = func(i *iface) { i.Addrs, i.echo6, i.ipv6Off = i.Addrs[:1], false, true }
+	nobody = func(i *iface) { i.heard, i.answered, i.people, i.dialled, i.reached = 0, 0, 0, 0, 0 }
+	quiet  = func(i *iface) { i.reached, i.silent, i.answered = 0, 2, 0 }
+	alone  = func(f *facts) { f.people, f.second.People = 0, 0 }
+)
+
+func TestJudge_Interfaces(t *testing.T) {
+	checkJudgements(t, []judgement{
 		{"all is well", well(eth()), nil},
 		{"nothing but loopback", well(), []string{"no-interface : @ "}},
 		{
@@ -98,6 +121,11 @@ func TestJudge(t *testing.T) {
 			[]string{"no-ipv4 eth0: sudo dhclient eth0 @ this machine"},
 		},
 		{"IPv6 off", well(eth(off6)), []string{"ipv6-off eth0: sysctl -w net/ipv6/conf/eth0/disable_ipv6=0 @ this machine"}},
+	})
+}
+
+func TestJudge_Multicast(t *testing.T) {
+	checkJudgements(t, []judgement{
 		{
 			"port taken", with(well(eth(func(i *iface) { i.opened, i.echo4, i.echo6 = false, false, false })), func(f *facts) {
 				alone(f)
@@ -142,6 +170,12 @@ func TestJudge(t *testing.T) {
 		},
 		{"one of two is reached", well(eth(func(i *iface) { i.reached, i.silent = 1, 1 })), nil},
 		{"one refuses", well(eth(func(i *iface) { i.reached, i.silent = 0, 1 })), nil},
+	})
+}
+
+func TestJudge_Rest(t *testing.T) {
+	fw := rules(t, input("drop"), rule("in", is(udpDport, "==", "5353"), accept))
+	checkJudgements(t, []judgement{
 		{
 			"a VPN takes the network", with(well(eth(quiet, func(i *iface) { i.captured = "tun0" }), tun()), func(f *facts) { f.route = "tun0" }),
 			[]string{"vpn-captures eth0: ip link set dev tun0 down @ this machine"},
@@ -165,21 +199,7 @@ func TestJudge(t *testing.T) {
 		{"before it was built", with(well(eth()), func(f *facts) { f.now = day.AddDate(-40, 0, 0) }), []string{"clock-off : timedatectl set-ntp true @ this machine"}},
 		{"in the far future", with(well(eth()), func(f *facts) { f.now = day.AddDate(50, 0, 0) }), []string{"clock-off : timedatectl set-ntp true @ this machine"}},
 		{"built who knows when", with(well(eth()), func(f *facts) { f.built = time.Time{} }), nil},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var got []string
-			for _, f := range judge(tt.f).Findings {
-				got = append(got, strings.ReplaceAll(f.Code+" "+f.Interface+": "+f.Hint+" @ "+f.Where, ":  @", ": @"))
-				if !strings.HasSuffix(f.Text, ".") || len(f.Text) < 30 {
-					t.Errorf("%s: no sentence: %q", f.Code, f.Text)
-				}
-			}
-			if !slices.Equal(got, tt.want) {
-				t.Errorf("findings\n%q, want\n%q", got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 // The worst comes first, and one interface's fault is not the other's.
