@@ -32,9 +32,6 @@ func pin(digits string) identity.Pin {
 	return p
 }
 
-//go:fix inline
-func yes(b bool) *bool { return new(b) }
-
 var bobRow = chat.Peer{
 	Key: bobs.String(), Fingerprint: bobs, Name: safetext.Name("bob"), Nick: safetext.Name("bob"),
 	Instance: safetext.Name("bob@nuc"), Trust: chat.Pinned, Presence: chat.Online, Message: safetext.Line("back at two"),

@@ -54,9 +54,6 @@ var noon = time.Date(2026, 11, 23, 9, 47, 0, 0, time.UTC)
 
 func pinOf(name string) identity.Pin { return sha256.Sum256([]byte(name)) }
 
-//go:fix inline
-func yes(b bool) *bool { return new(b) }
-
 // peerOf makes a roster row.
 func peerOf(name string, trust chat.Trust, presence chat.Presence) chat.Peer {
 	p := chat.Peer{
