@@ -251,48 +251,52 @@ func notify(state string) {
 	_, _ = io.WriteString(c, state)
 }
 
-// window shows the node that runs, or starts one for as long as it is open.
+// window shows the node that holds the profile, or one that lives as long as
+// the window.
 func (a *app) window(ctx context.Context, o nodeFlags) error {
 	opt, err := o.options()
 	if err != nil {
 		return err
 	}
 	opt.Hold = true
-	r, err := a.take(ctx, opt)
-	if errors.Is(err, chat.ErrLocked) {
-		return a.windowOf(ctx, o)
-	}
-	if err != nil {
-		return calm(ctx, err)
-	}
-	err = a.Window(ctx, r.Node, a.windowOptions())
-	return errors.Join(calm(ctx, err), r.end())
+	return a.show(ctx, a.windowOptions(), func(ctx context.Context) (engine, error) {
+		r, err := a.take(ctx, opt)
+		if errors.Is(err, chat.ErrLocked) {
+			return a.attach(ctx, o)
+		}
+		if err != nil {
+			return engine{}, err
+		}
+		return engine{API: r.Node, end: r.end}, nil
+	})
 }
 
-// windowOf shows the node that holds the profile. What the flags ask of it is
+// attach reaches the node that holds the profile. What the flags ask of it is
 // done where a running node can.
-func (a *app) windowOf(ctx context.Context, o nodeFlags) error {
+func (a *app) attach(ctx context.Context, o nodeFlags) (engine, error) {
 	if o.port != 0 || o.visibility != "" {
-		return usage("a node runs on this profile: --port and --visibility are for starting one",
+		return engine{}, usage("a node runs on this profile: --port and --visibility are for starting one",
 			"stop it first, or leave these flags out")
 	}
 	client, err := a.client(ctx)
 	if err != nil {
-		return err
+		return engine{}, err
 	}
 	if client == nil {
-		return chat.ErrLocked
+		return engine{}, chat.ErrLocked
 	}
-	defer func() { _ = client.Close() }()
 	for _, s := range [][2]string{{"nick", o.nick}, {"strangers", o.strangers}} {
 		if s[1] == "" {
 			continue
 		}
 		if err := client.Set(ctx, s[0], s[1]); err != nil {
-			return err
+			return engine{}, errors.Join(err, client.Close())
 		}
 	}
-	return calm(ctx, a.Window(ctx, client, a.windowOptions()))
+	return engine{API: client, end: func() error {
+		_ = client.Close() // the node runs on
+		return nil
+	}}, nil
 }
 
 func (a *app) windowOptions() WindowOptions {
@@ -303,14 +307,17 @@ func (a *app) windowOptions() WindowOptions {
 }
 
 func (a *app) demo(ctx context.Context) error {
-	n, err := chat.Demo(ctx, "you")
-	if err != nil {
-		return calm(ctx, err)
-	}
 	o := a.windowOptions()
 	o.Demo = true
-	err = a.Window(ctx, n, o)
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
-	defer cancel()
-	return errors.Join(calm(ctx, err), n.Close(end))
+	return a.show(ctx, o, func(ctx context.Context) (engine, error) {
+		n, err := chat.Demo(ctx, "you")
+		if err != nil {
+			return engine{}, err
+		}
+		return engine{API: n, end: func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), endTime)
+			defer cancel()
+			return n.Close(ctx)
+		}}, nil
+	})
 }
