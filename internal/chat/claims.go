@@ -35,8 +35,9 @@ func (n *Node) claimEvent(e mdns.Event) {
 // setClaim takes in an announcement. One that moved to other addresses has
 // proven nothing there yet, so what dialling taught about it is forgotten.
 func (n *Node) setClaim(p mdns.Peer) {
-	c, known := n.claims[p.Key]
-	if !known || !sameEnds(c.Peer, p) {
+	c := n.claims[p.Key]
+	elsewhere := c == nil || hasNewEnd(c.Peer, p)
+	if c == nil || !sameEnds(c.Peer, p) {
 		fresh := peer.NewClaim(p)
 		c = &fresh
 		n.claims[p.Key] = c
@@ -50,6 +51,9 @@ func (n *Node) setClaim(p mdns.Peer) {
 	if pin := n.owner[p.Key]; !pin.IsZero() {
 		if r := n.remotes[pin]; r != nil {
 			n.retrySoon(r)
+			if elsewhere {
+				n.checkStreams(r)
+			}
 		}
 	}
 }
@@ -76,6 +80,12 @@ func isAt(p mdns.Peer, a netip.Addr) bool {
 func sameEnds(a, b mdns.Peer) bool {
 	return a.Port == b.Port && slices.ContainsFunc(a.Addrs, func(x netip.AddrPort) bool {
 		return slices.Contains(b.Addrs, x)
+	})
+}
+
+func hasNewEnd(old, now mdns.Peer) bool {
+	return now.Port != old.Port || slices.ContainsFunc(now.Addrs, func(x netip.AddrPort) bool {
+		return !slices.Contains(old.Addrs, x)
 	})
 }
 

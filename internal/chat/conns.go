@@ -42,9 +42,10 @@ type live struct {
 	flights  map[string]flight // messages on this stream without a receipt, by id
 	changes  rate              // of its presence (L-13)
 	pumping  bool
-	full     bool // more waits than may be under way
-	checking bool // a receipt is late, or a check of the stream under way
-	confirms bool // it sends receipts
+	full     bool      // more waits than may be under way
+	checked  time.Time // last time, or when it opened
+	checking bool      // a receipt is late, or a check of the stream under way
+	confirms bool      // it sends receipts
 }
 
 // facts is what peer.Build wants to know.
@@ -183,7 +184,7 @@ func (n *Node) opened(c *stream.Conn) {
 	r := n.remote(p.Pin)
 	r.names = namesOf(p)
 	l := &live{
-		conn: c, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), waited: c.Waiting(),
+		conn: c, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), checked: time.Now(), waited: c.Waiting(),
 		flights: map[string]flight{}, changes: rate{most: maxPresence, per: time.Minute},
 	}
 	r.live = append(r.live, l)

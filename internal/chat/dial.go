@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"llchat/internal/history"
@@ -257,12 +258,22 @@ func (n *Node) dialClaim(ctx context.Context, key string) (*stream.Conn, error) 
 		if err == nil {
 			return c, nil
 		}
-		last = err
+		if !isVerdict(last) {
+			last = err // an address that nobody answers at says less
+		}
 	}
 	n.disc.Load().Reconfirm(key)
 	failed := n.dialError(safetext.Name(p.Instance), last)
 	n.post(func() { n.noteFailure(key, last) })
 	return nil, failed
+}
+
+// isVerdict reports whether somebody answered and could not be talked to.
+func isVerdict(err error) bool {
+	d, ok := errors.AsType[*stream.DialError](err)
+	return ok && slices.Contains([]stream.Reason{
+		stream.ReasonCannotEncrypt, stream.ReasonStrangersRefused, stream.ReasonSelf, stream.ReasonBadCertificate,
+	}, d.Reason)
 }
 
 // noteFailure keeps for the roster what dialling a claim has taught.

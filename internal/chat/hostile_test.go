@@ -389,3 +389,30 @@ func TestGeneratedNameStays(t *testing.T) {
 		}
 	})
 }
+
+// An address at which nobody is does not hide what another one has taught.
+func TestVerdictOfOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lan := lantest.New(t, 1)
+		host := lan.Host()
+		network := *host.Network()
+		first := true
+		network.Dial = func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+			if !first {
+				return nil, fmt.Errorf("dial %s: no route", to)
+			}
+			first = false
+			return host.Dial(ctx, to)
+		}
+		alice, err := chat.Open(t.Context(), chat.Options{Nick: "alice", Profile: t.TempDir() + "/p", Network: &network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shy := lan.Host().Node(chat.Options{Nick: "shy", Strangers: chat.StrangersRefuse})
+		sees(t, alice, "shy")
+		_, err = alice.Send(t.Context(), "shy", "hello?")
+		wantCode(t, "to somebody who takes nobody", err, chat.CodeRefused)
+		closeNode(t, alice)
+		closeNode(t, shy)
+	})
+}

@@ -212,14 +212,25 @@ func (n *Node) expectReceipt(l *live) {
 	})
 }
 
+// checkStreams follows a peer that is announced anew, or from elsewhere: it may
+// have come back while we hold on to a stream that is dead (spec 5.7). Anybody
+// can announce that, so it costs a ping now and then at the most.
+func (n *Node) checkStreams(r *remote) {
+	for _, l := range r.live {
+		if !l.checking && time.Since(l.checked) >= deadTime {
+			n.checkStream(l)
+		}
+	}
+}
+
 func (n *Node) checkStream(l *live) {
 	var sent []string
 	for id, f := range l.flights {
-		if !f.read && !f.due {
+		if !f.read && !f.due && !l.theyWait() {
 			sent = append(sent, id)
 		}
 	}
-	l.checking = true
+	l.checking, l.checked = true, time.Now()
 	n.start(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, deadTime)
 		defer cancel()

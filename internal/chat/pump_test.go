@@ -207,3 +207,44 @@ func TestPeerThatHangsUp(t *testing.T) {
 		closeNode(t, alice)
 	})
 }
+
+// A peer that died without a word and comes back elsewhere: the stream on which
+// we waited for it is given up, and what waits is sent to where it is now.
+func TestComesBackElsewhere(t *testing.T) {
+	for _, accepted := range []bool{false, true} {
+		t.Run(fmt.Sprint(accepted), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lan := lantest.New(t, 1)
+				hostB, folder := lan.Host(), t.TempDir()+"/bob"
+				alice := lan.Host().Node(chat.Options{Nick: "alice"})
+				bob := hostB.Node(chat.Options{Nick: "bob", Profile: folder})
+				sees(t, alice, "bob")
+				send(t, alice, "bob", "first")
+				reasons(t, alice, "bob", "first", chat.ReasonWaiting)
+				if accepted {
+					sees(t, bob, "alice")
+					if _, err := bob.Accept(t.Context(), "alice"); err != nil {
+						t.Fatal(err)
+					}
+					becomes(t, alice, "bob", "first", chat.Delivered)
+				}
+				time.Sleep(time.Minute)
+				lan.Partition(hostB) // until the test is over
+				closeNode(t, bob)
+				bob = lan.Host().Node(chat.Options{Profile: folder})
+				send(t, alice, "bob", "second")
+				within(t, time.Minute, "bob has the second", func() bool {
+					if accepted {
+						_, n := find(t, bob, "alice", "second")
+						return n == 1
+					}
+					r, _ := bob.Requests(t.Context())
+					return len(r) == 1 && len(r[0].Bodies) == 2
+				})
+				lan.Heal(hostB)
+				closeNode(t, alice)
+				closeNode(t, bob)
+			})
+		})
+	}
+}
