@@ -3,11 +3,12 @@ package identity
 import (
 	"crypto/ed25519"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
 )
 
 // endpointContext begins everything that is signed for an Endpoint, so that
@@ -50,15 +51,15 @@ func Routable(a netip.Addr) bool {
 
 // signed is what the device key signs.
 func (e Endpoint) signed(pin Pin) []byte {
-	b := append([]byte(endpointContext), pin[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.UnixMilli()))
-	b = binary.BigEndian.AppendUint16(b, e.Port)
-	b = append(b, byte(len(e.Addrs)))
+	b := cryptobyte.NewBuilder([]byte(endpointContext))
+	b.AddBytes(pin[:])
+	b.AddUint64(uint64(e.Time.UnixMilli()))
+	b.AddUint16(e.Port)
+	b.AddUint8(uint8(len(e.Addrs)))
 	for _, a := range e.Addrs {
-		raw := a.AsSlice()
-		b = append(append(b, byte(len(raw))), raw...)
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(a.AsSlice()) })
 	}
-	return b
+	return b.BytesOrPanic() // all lengths are bounded by Check
 }
 
 // SignEndpoint signs e with our device key.
