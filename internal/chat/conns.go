@@ -367,7 +367,7 @@ func (n *Node) presenceOf(l *live, p stanza.Presence) {
 		n.pump(l)
 		n.expectReceipt(l) // for what left while it kept us waiting
 	} else if !l.conn.Peer().Dialled {
-		n.asks(l)
+		n.asks(l, nil)
 	}
 }
 

@@ -126,35 +126,40 @@ func (n *Node) sendToClaim(ctx context.Context, claim, text string) (Message, er
 	if err != nil {
 		return Message{}, err
 	}
-	pin := c.Peer().Pin
-	err = n.call(ctx, func() error {
-		r := n.remote(pin)
-		if len(r.names) == 0 { // its stream has ended already
-			r.names = namesOf(c.Peer())
+	err = n.call(ctx, func() (err error) {
+		if err = n.acceptAnswer(claim, c.Peer()); err == nil {
+			m, err = n.queue(c.Peer().Pin, text)
 		}
-		n.prove(claim, pin)
-		switch state, of := n.judge(r); state {
-		case trust.Unknown:
-			if _, err := n.accept(r, "sent"); err != nil {
-				return err
-			}
-		case trust.Pinned, trust.Verified:
-		case trust.Conflict:
-			n.conflict(r, of)
-			return &Error{
-				Code: CodeRefused,
-				Text: fmt.Sprintf("another key claims the name of %s: nothing is sent to it",
-					safetext.Name(of.Petname)),
-				Hint: "compare fingerprints with that person before you decide",
-			}
-		default:
-			return &Error{Code: CodeRefused, Text: "the key that answered is " + string(state)}
-		}
-		var err error
-		m, err = n.queue(pin, text)
 		return err
 	})
 	return m, err
+}
+
+// acceptAnswer pins the key that answered at a claim that the user wrote to,
+// unless it is one to which nothing is sent.
+func (n *Node) acceptAnswer(claim string, p stream.Peer) error {
+	r := n.remote(p.Pin)
+	if len(r.names) == 0 { // its stream has ended already
+		r.names = namesOf(p)
+	}
+	n.prove(claim, p.Pin)
+	switch state, of := n.judge(r); state {
+	case trust.Unknown:
+		_, err := n.accept(r, trust.BySent)
+		return err
+	case trust.Pinned, trust.Verified:
+		return nil
+	case trust.Conflict:
+		n.conflict(r, of)
+		return &Error{
+			Code: CodeRefused,
+			Text: fmt.Sprintf("another key claims the name of %s: nothing is sent to it",
+				safetext.Name(of.Petname)),
+			Hint: "compare fingerprints with that person before you decide",
+		}
+	default:
+		return &Error{Code: CodeRefused, Text: "the key that answered is " + string(state)}
+	}
 }
 
 // alone waits until nobody else is writing the first message to a claim: two

@@ -91,6 +91,15 @@ func TestNumbersOfEventsRise(t *testing.T) {
 				last = e.Seq
 			}
 		}
+		requests := 0
+		for _, e := range seen["bob"] {
+			if r, ok := e.Body.(chat.Request); ok && !r.Gone {
+				requests++
+			}
+		}
+		if requests < 2 || requests > 3 { // alice's presence asks, too
+			t.Errorf("bob is told of %d requests, want one a message", requests)
+		}
 		for _, text := range []string{"one", "two"} {
 			if got := messages(seen["bob"], text); len(got) != 1 {
 				t.Errorf("bob is told of %q %d times, want once", text, len(got))

@@ -35,38 +35,49 @@ func (r *rate) take(now time.Time) bool {
 	return r.count <= r.most
 }
 
-// asks puts a stranger into the request queue, or refreshes its place there.
-// Only a key that may become a contact gets there (security.md 6.2).
-func (n *Node) asks(l *live) bool {
+// asks puts a stranger into the request queue, or refreshes its place there,
+// with a message that it left. Whoever waits for requests hears of it once.
+func (n *Node) asks(l *live, left *history.RequestMessage) {
 	r := l.remote
-	switch state, of := n.judge(r); state {
-	case trust.Unknown:
-	case trust.Conflict:
-		n.conflict(r, of)
-		return false
-	default:
-		return false
+	if !n.mayAsk(r) {
+		return
 	}
-	p := l.conn.Peer()
 	req, err := n.hist.AddRequest(history.Request{
-		Pin: r.pin, Names: r.names, Nick: l.nick, Addr: p.Addr.String(),
+		Pin: r.pin, Names: r.names, Nick: l.nick, Addr: l.conn.Peer().Addr.String(),
 		First: time.Now(), Last: time.Now(),
 	})
 	if err != nil {
 		n.log.Debug("Request not taken", "err", err) // among others: too many new keys (L-11)
-		return false
+		return
 	}
-	fresh := r.request == nil
+	pushedOut := req.PushedOut
+	if left != nil {
+		now, stored, err := n.hist.AddRequestMessage(r.pin, *left)
+		if err != nil {
+			n.log.Error("Request not stored", "err", err)
+		} else if stored {
+			req = now
+		}
+	}
+	told := r.request != nil && r.request.Seq == req.Seq
 	r.request = &req
 	n.touch(r.pin)
-	if fresh {
+	if !told {
 		n.publishRequest(req)
 	}
 	// Numbers must rise: these have one that is newer than that of the request.
-	for _, pin := range req.PushedOut {
+	for _, pin := range pushedOut {
 		n.requestGone(n.remote(pin))
 	}
-	return true
+}
+
+// mayAsk reports whether a key may become a contact (security.md 6.2).
+func (n *Node) mayAsk(r *remote) bool {
+	state, of := n.judge(r)
+	if state == trust.Conflict {
+		n.conflict(r, of)
+	}
+	return state == trust.Unknown
 }
 
 // strangerMessage keeps what an unaccepted key wrote, within L-11. No answer
@@ -78,19 +89,8 @@ func (n *Node) strangerMessage(l *live, s stanza.Message) {
 	if l.nick == "" {
 		l.nick = s.Nick
 	}
-	if !l.remote.mayLeave(s) || !n.asks(l) {
-		return
-	}
-	req, stored, err := n.hist.AddRequestMessage(l.remote.pin, history.RequestMessage{
-		ID: s.ID, Body: s.Body, Time: time.Now(),
-	})
-	if err != nil {
-		n.log.Error("Request not stored", "err", err)
-		return
-	}
-	if stored {
-		l.remote.request = &req
-		n.publishRequest(req)
+	if l.remote.mayLeave(s) {
+		n.asks(l, &history.RequestMessage{ID: s.ID, Body: s.Body, Time: time.Now()})
 	}
 }
 
