@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"testing"
@@ -151,5 +152,46 @@ func TestAddressesSurviveTheirTTL(t *testing.T) {
 	l.run(100 * time.Millisecond)
 	if len(l.queries("10.0.0.1")) == 0 {
 		t.Error("stale addresses are used without a question")
+	}
+}
+
+// TestRFC6762_14_DefendsOnAllLinks: a name is ours on each link, and a probe for
+// it on any is answered there, by records of that link.
+func TestRFC6762_14_DefendsOnAllLinks(t *testing.T) {
+	l := newLAN(t, 1)
+	a := l.add("alice", "pronto", 5298, "10.0.0.1/24")
+	a.join(2, 1, "10.1.0.1/24")
+	a.publish("x")
+	l.run(10 * time.Second)
+	for segment, names := range map[int][2]string{0: {"10.0.0.1", "10.0.0.9/24"}, 1: {"10.1.0.1", "10.1.0.9/24"}} {
+		l.forget()
+		b := l.bare(Config{User: "alice", Machine: "pronto", Port: 7000})
+		b.join(1, segment, names[1])
+		b.publish("y")
+		l.run(10 * time.Second)
+		if got := b.e.Name(); got == "alice@pronto" || a.e.Name() != "alice@pronto" {
+			t.Errorf("segment %d: the newcomer is %q, alice %q", segment, got, a.e.Name())
+		}
+		if len(l.responses(names[0])) == 0 {
+			t.Errorf("segment %d: no defence", segment)
+		}
+	}
+}
+
+// TestRFC6762_18_5_NoTruncatedResponses: what does not fit goes into a packet of
+// its own, without TC.
+func TestRFC6762_18_5_NoTruncatedResponses(t *testing.T) {
+	l := newLAN(t, 1)
+	a := l.add("alice", "pronto", 5298, "10.0.0.1/24", "fe80::1/64")
+	a.e.Publish(l.now, bytes.Repeat(append([]byte{99}, bytes.Repeat([]byte("x"), 99)...), 13))
+	a.collect()
+	l.run(5 * time.Second)
+	if len(l.responses("10.0.0.1")) < 4 {
+		t.Fatalf("the set fits one packet: %v", l.sent)
+	}
+	for _, c := range l.responses("10.0.0.1") {
+		if c.msg.Truncated {
+			t.Errorf("truncated: %v", c)
+		}
 	}
 }
