@@ -148,8 +148,10 @@ func (h *hostSide) open(args []string) error {
 	if err != nil {
 		return err
 	}
-	n, err := Open(context.Background(), Config{Source: src, User: args[1], Machine: args[2], Port: uint16(number(args[3])),
-		Pinned: func(key string) bool { return strings.HasPrefix(key, "friend") }})
+	n, err := Open(context.Background(), Config{
+		Source: src, User: args[1], Machine: args[2], Port: uint16(number(args[3])),
+		Pinned: func(key string) bool { return strings.HasPrefix(key, "friend") },
+	})
 	if err != nil {
 		return err
 	}
