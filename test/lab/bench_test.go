@@ -26,6 +26,9 @@ type times []time.Duration
 // report prints median and worst in milliseconds; want is the issue's figure.
 func (s times) report(b *testing.B, name string) {
 	b.Helper()
+	if len(s) == 0 {
+		return
+	}
 	slices.Sort(s)
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	b.ReportMetric(ms(s[len(s)/2]), name+"-ms")
@@ -105,8 +108,10 @@ func BenchmarkComingAndGoing(b *testing.B) {
 }
 
 // BenchmarkSend: `llchat send` through the running daemon from process start
-// to delivered, with no stream yet (at most 500 ms) and on a live one; and a
-// message on a live stream without the process (at most 20 ms). The baselines
+// to delivered, to a contact who has just come back (at most 500 ms) and on a
+// live stream; and a message on a live stream without the process (at most
+// 20 ms). Contacts who come back are dialled: a message to one may find no
+// stream, or one that is open already, and both are told apart. The baselines
 // are a process that does nothing and one octet there and back by TCP.
 func BenchmarkSend(b *testing.B) {
 	l := newLAN(b, 2)
@@ -114,17 +119,19 @@ func BenchmarkSend(b *testing.B) {
 	bob := l.hosts[1].daemon(b, "--nick", "Bob")
 	friends(b, alice, bob)
 	c := alice.client()
-	var first, second, live, process, round times
+	var first, greeted, second, live, process, round times
 	echo := l.echo(b)
 	for b.Loop() {
 		bob.p.stop()
 		alice.lost(bob.name)
 		bob.start()
 		p := alice.sees("online", bob.name, isOnline)
+		took := alice.must(0, "send", bob.name, "first").took
 		if p.Stream {
-			b.Fatal("there is a stream already")
+			greeted = append(greeted, took)
+		} else {
+			first = append(first, took)
 		}
-		first = append(first, alice.must(0, "send", bob.name, "first").took)
 		second = append(second, alice.must(0, "send", bob.name, "second").took)
 		process = append(process, alice.h.run(b, nil, "true").took)
 		begin := time.Now()
@@ -135,6 +142,7 @@ func BenchmarkSend(b *testing.B) {
 		round = append(round, echo())
 	}
 	first.report(b, "no-stream")
+	greeted.report(b, "greeted")
 	second.report(b, "live-process")
 	live.report(b, "live")
 	process.report(b, "baseline-process")
