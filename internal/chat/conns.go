@@ -24,6 +24,8 @@ type remote struct {
 	names   []string // name claims of its last stream, raw
 	redial  redial
 	retries map[string]bool // messages that were on a stream that is gone
+
+	exchange exchange // about where others are
 }
 
 // live is one stream that finished its negotiation.
@@ -46,6 +48,7 @@ type live struct {
 	checked  time.Time // last time, or when it opened
 	checking bool      // a receipt is late, or a check of the stream under way
 	confirms bool      // it sends receipts
+	tagKey   []byte    // names people on this stream alone
 }
 
 // facts is what peer.Build wants to know.
@@ -328,6 +331,8 @@ func (h *handler) Stanza(c *stream.Conn, s stanza.Stanza) {
 			answer = n.message(l, s)
 		case stanza.Presence:
 			n.presenceOf(l, s)
+		case stanza.IQ:
+			answer = n.iq(l, s)
 		}
 		return nil
 	})

@@ -179,6 +179,7 @@ func (n *Node) dialled(r *remote, err error) {
 
 // notHere says of waiting messages that their receiver cannot be reached.
 func (n *Node) notHere(r *remote) {
+	n.askAround(r)
 	box, err := n.hist.Outbox(r.pin)
 	if err != nil {
 		n.log.Error("Outbox not read", "err", err)
@@ -192,14 +193,16 @@ func (n *Node) notHere(r *remote) {
 }
 
 // placesOf lists where a contact may be found: claims to resolve now (spec
-// 174-11.2), then addresses at which it answered before.
+// 174-11.2), then addresses that it had told to us, then those at which it
+// answered before.
 func (n *Node) placesOf(r *remote) (keys []string, known []netip.AddrPort) {
 	for _, c := range n.claimsOf(r.pin) {
 		keys = append(keys, c.Key)
 	}
+	known = n.toldPlaces(r.pin)
 	contact, _ := n.trust.Get(r.pin)
 	for _, s := range contact.LastAddrs {
-		if a, err := netip.ParseAddrPort(s); err == nil {
+		if a, err := netip.ParseAddrPort(s); err == nil && !slices.Contains(known, a) {
 			known = append(known, a)
 		}
 	}

@@ -79,6 +79,8 @@ type state struct {
 	lapse   map[string]time.Time                 // health items told for a while
 	newKeys rate                                 // unknown keys handled (L-11)
 	firsts  map[string]chan struct{}             // claims to which a first message is under way
+
+	endpoints endpoints // told by common contacts
 }
 
 // rowID names a row to build: a key, or a claim without one.

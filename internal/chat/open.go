@@ -273,6 +273,7 @@ func (n *Node) openStreams() {
 		Admit:    n.admit,
 		Handler:  (*handler)(n),
 		Known:    n.names.known,
+		Serves:   servesNamespace,
 		Wire:     n.opt.Wire,
 		Log:      n.log,
 	})

@@ -34,7 +34,8 @@ type LAN struct {
 	hosts     []*Host
 	listeners map[netip.AddrPort]*pipe.Listener
 	cut       map[netip.Addr]bool
-	changed   chan struct{} // closed when cut changes
+	deaf      map[[2]netip.Addr]bool // pairs between which no multicast passes
+	changed   chan struct{}          // closed when cut changes
 	loss      float64
 	delay     time.Duration
 	random    *rand.Rand
@@ -48,6 +49,7 @@ func New(t testing.TB, seed uint64) *LAN {
 		t: t, bus: link.NewBus(),
 		listeners: map[netip.AddrPort]*pipe.Listener{},
 		cut:       map[netip.Addr]bool{},
+		deaf:      map[[2]netip.Addr]bool{},
 		changed:   make(chan struct{}),
 		random:    rand.New(rand.NewPCG(seed, 1)),
 	}
@@ -60,7 +62,7 @@ func (l *LAN) filter(from, to netip.Addr, _ []byte) (bool, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from, to = from.WithZone(""), to.WithZone("")
-	if from != to && (l.cut[from] || l.cut[to] || l.random.Float64() < l.loss) {
+	if from != to && (l.deaf[[2]netip.Addr{from, to}] || l.cut[from] || l.cut[to] || l.random.Float64() < l.loss) {
 		return false, 0
 	}
 	return true, l.delay
@@ -79,6 +81,18 @@ func (l *LAN) Partition(hosts ...*Host) { l.cutAll(hosts, true) }
 
 // Heal ends a partition.
 func (l *LAN) Heal(hosts ...*Host) { l.cutAll(hosts, false) }
+
+// Deaf keeps the multicast packets of two hosts from each other, as an access
+// point that filters does, or two links. Streams pass.
+func (l *LAN) Deaf(a, b *Host) {
+	l.set(func() {
+		for _, x := range []netip.Addr{a.four, a.six} {
+			for _, y := range []netip.Addr{b.four, b.six} {
+				l.deaf[[2]netip.Addr{x, y}], l.deaf[[2]netip.Addr{y, x}] = true, true
+			}
+		}
+	})
+}
 
 func (l *LAN) cutAll(hosts []*Host, on bool) {
 	l.set(func() {
@@ -156,8 +170,15 @@ func (h *Host) Network() *chat.Network {
 			}
 			return []net.Listener{l}, l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
 		},
-		Dial: h.Dial,
+		Dial:       h.Dial,
+		Interfaces: h.interfaces,
 	}
+}
+
+func (h *Host) interfaces() []chat.Interface {
+	return []chat.Interface{{Name: "lan0", Addresses: []string{
+		netip.PrefixFrom(h.four, 16).String(), netip.PrefixFrom(h.six, 64).String(),
+	}}}
 }
 
 // Node opens a node on this host. It is closed at the end of the test, if not

@@ -23,6 +23,7 @@ type Mallory struct {
 	node *stream.Node
 
 	mu     sync.Mutex // guards the following
+	iq     func(*stream.Conn, stanza.IQ)
 	got    []stanza.Stanza
 	opened int
 	closed int
@@ -46,6 +47,7 @@ func (h *Host) MalloryWith(name string, id *identity.Identity) *Mallory {
 		Names:    func() (string, func(string) bool) { return name, func(string) bool { return true } },
 		Admit:    func(stream.Peer) stream.Standing { return stream.Accepted },
 		Handler:  (*malloryHandler)(m),
+		Serves:   func(string) bool { return m.onIQ() != nil },
 	})
 	h.lan.atEnd(m.node.Close)
 	return m
@@ -57,6 +59,36 @@ func (m *Mallory) Pin() identity.Pin { return m.id.Pin() }
 // Dial opens a stream to a node as this name.
 func (m *Mallory) Dial(ctx context.Context, to netip.AddrPort) (*stream.Conn, error) {
 	return m.node.Dial(ctx, m.host.Dial, to, nil, "")
+}
+
+// OnIQ has mallory answer requests, and hear of the answers to its own.
+func (m *Mallory) OnIQ(f func(*stream.Conn, stanza.IQ)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.iq = f
+}
+
+func (m *Mallory) onIQ() func(*stream.Conn, stanza.IQ) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.iq
+}
+
+// Listen takes streams at this host without a word about it. The return ends
+// that.
+func (m *Mallory) Listen(ctx context.Context) (at netip.AddrPort, stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	l, err := m.host.Listen(0)
+	if err != nil {
+		cancel()
+		return at, nil, err
+	}
+	var work sync.WaitGroup
+	work.Go(func() { _ = m.node.Serve(ctx, l) })
+	return netip.AddrPortFrom(m.host.four, mustPort(l.Addr().String())), func() {
+		cancel()
+		work.Wait()
+	}, nil
 }
 
 // Announce says over multicast DNS that name is to be found at this host, and
@@ -121,10 +153,15 @@ func (h *malloryHandler) Opened(*stream.Conn) {
 	h.opened++
 }
 
-func (h *malloryHandler) Stanza(_ *stream.Conn, s stanza.Stanza) {
+func (h *malloryHandler) Stanza(c *stream.Conn, s stanza.Stanza) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.got = append(h.got, s)
+	h.mu.Unlock()
+	if q, ok := s.(stanza.IQ); ok {
+		if f := (*Mallory)(h).onIQ(); f != nil {
+			f(c, q)
+		}
+	}
 }
 
 func (h *malloryHandler) Closed(*stream.Conn, error) {
