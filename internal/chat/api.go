@@ -38,6 +38,10 @@ type API interface {
 	// newest), oldest first.
 	History(ctx context.Context, who string, before int64, n int) ([]Message, error)
 
+	// Focus tells which conversation a person looks at right now, by Peer.Key;
+	// empty for none. Its other end is checked when it falls silent.
+	Focus(ctx context.Context, key string) error
+
 	// Draft and SetDraft keep what is being written, on disk, for Peer.Key.
 	Draft(ctx context.Context, key string) (string, error)
 	SetDraft(ctx context.Context, key, text string) error

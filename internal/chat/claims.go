@@ -29,6 +29,8 @@ func (n *Node) claimEvent(e mdns.Event) {
 	case mdns.Overload:
 		n.setHealth(healthCrowded, "more announcements on this network than llchat lists", "")
 		n.lapse[healthCrowded] = time.Now().Add(crowdedTime)
+	case mdns.Health:
+		n.linkHealth(e)
 	}
 }
 
@@ -42,7 +44,7 @@ func (n *Node) setClaim(p mdns.Peer) {
 		c = &fresh
 		n.claims[p.Key] = c
 	}
-	c.Peer = p
+	c.Peer, c.Silent = p, false
 	if pin := n.streamOf(p); c.Pin.IsZero() && !pin.IsZero() {
 		n.prove(p.Key, pin)
 	} else {
@@ -51,6 +53,8 @@ func (n *Node) setClaim(p mdns.Peer) {
 	if pin := n.owner[p.Key]; !pin.IsZero() {
 		if r := n.remotes[pin]; r != nil {
 			n.retrySoon(r)
+			n.greet(r)
+			n.watchClaims()
 			if elsewhere {
 				n.checkStreams(r)
 			}
@@ -183,7 +187,7 @@ func (n *Node) prove(key string, pin identity.Pin) {
 		return
 	}
 	yes := true
-	c.Pin, c.Encrypts, c.Note = pin, &yes, ""
+	c.Pin, c.Encrypts, c.Note, c.Silent = pin, &yes, "", false
 	n.own(key)
 }
 

@@ -200,6 +200,10 @@ func (n *Node) opened(c *stream.Conn) {
 	case isContact(state):
 		n.welcome(l)
 		n.oneStream(r)
+		n.keepLive()
+		if r.pin == n.focus {
+			n.checkFocus()
+		}
 		if r.request != nil { // the policy accepted it now
 			if err := n.takeRequest(r); err != nil {
 				n.storeFailed(err)
@@ -222,9 +226,17 @@ func namesOf(p stream.Peer) []string {
 // welcome makes a stream that of a contact: both sides lift the limits for
 // strangers, presence goes out, and what waits for the contact follows.
 func (n *Node) welcome(l *live) {
-	p := l.conn.Peer()
+	n.lift(l)
+	n.rebind()
+	n.say(l, n.presence())
+}
+
+// lift ends the limits for strangers on a stream, and keeps where its contact
+// was found.
+func (n *Node) lift(l *live) {
 	l.accepted = true
 	l.conn.SetStanding(stream.Accepted)
+	p := l.conn.Peer()
 	addr := ""
 	if p.Dialled {
 		addr = p.Addr.String()
@@ -232,8 +244,6 @@ func (n *Node) welcome(l *live) {
 	if err := n.trust.Seen(p.Pin, l.remote.names[:1], addr, time.Now()); err != nil {
 		n.log.Error("Contact not written", "err", err)
 	}
-	n.rebind()
-	n.say(l, n.presence())
 }
 
 // oneStream ends a second stream with the same device. Only the arbiter acts,
@@ -271,18 +281,19 @@ func (h *handler) Closed(c *stream.Conn, err error) {
 }
 
 func (n *Node) closed(c *stream.Conn, err error) {
-	r := n.remotes[c.Peer().Pin]
-	if r == nil {
-		return
+	if l := n.find(c); l != nil {
+		n.streamEnded(l, err)
 	}
-	i := slices.IndexFunc(r.live, func(l *live) bool { return l.conn == c })
-	if i < 0 {
-		return
-	}
-	l := r.live[i]
-	r.live = slices.Delete(r.live, i, i+1)
+}
+
+// streamEnded takes a stream out of use. What it carried goes again on the next one
+// with the same id (spec 5.7).
+func (n *Node) streamEnded(l *live, err error) {
+	r := l.remote
+	r.live = slices.DeleteFunc(r.live, func(x *live) bool { return x == l })
+	n.keepLive()
 	for id := range l.flights {
-		r.retries[id] = true // these go again with the same id (spec 5.7)
+		r.retries[id] = true
 	}
 	n.touch(r.pin)
 	n.markSeen(r.pin)
@@ -292,6 +303,7 @@ func (n *Node) closed(c *stream.Conn, err error) {
 		return
 	}
 	r.redial.ended(time.Since(l.opened))
+	n.missing(r, err)
 	n.lost(r)
 	n.forgetStranger(r)
 }

@@ -149,6 +149,7 @@ func (n *Node) retryNow(r *remote) {
 	}
 	keys, known := n.placesOf(r)
 	if len(keys) == 0 && len(known) == 0 {
+		r.redial.wanted = false // its next announcement begins anew
 		n.notHere(r)
 		return
 	}

@@ -20,13 +20,15 @@ func (n *Node) openDiscovery() error {
 	if err != nil {
 		return fmt.Errorf("multicast: %w", err)
 	}
-	user, machine := mdns.SplitInstance(n.names.now())
+	user, machine := n.discoveryNames()
 	d, err := mdns.Open(n.ctx, mdns.Config{
 		Source:  source,
 		User:    user,
 		Machine: machine,
 		Port:    n.port,
 		Pinned:  n.names.pinned,
+		Live:    n.names.live,
+		Silent:  n.ghost(),
 		Random:  rand.Reader,
 	})
 	if err != nil {
@@ -84,8 +86,7 @@ func (n *Node) introduce() {
 	}
 	n.events = nil
 	n.forgetClaims()
-	user, machine := n.ownNames()
-	n.names.add(mdns.InstanceName(user, machine))
+	n.takeNames()
 	if err := n.openDiscovery(); err != nil {
 		n.discoveryFailed(err)
 	}
@@ -104,24 +105,4 @@ func (n *Node) publish() {
 	if n.events != nil { // else rediscover does it
 		n.announceSelf()
 	}
-}
-
-// announceSelf publishes the instance on the links as they are now.
-func (n *Node) announceSelf() {
-	d, text := n.disc.Load(), n.presenceText()
-	n.start(func() {
-		name, err := d.Publish(n.ctx, text)
-		n.post(func() {
-			if err != nil {
-				n.log.Debug("Not published", "err", err) // the end of the links says why
-				return
-			}
-			n.names.add(name)
-			n.keepName(name)
-			if err := d.SetText(n.presenceText()); err != nil { // what was set meanwhile
-				n.log.Debug("Text not announced", "err", err)
-			}
-			n.readyOnce.Do(func() { close(n.ready) })
-		})
-	})
 }

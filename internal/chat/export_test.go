@@ -57,3 +57,19 @@ func AddContact(n *Node, pin identity.Pin, names ...string) error {
 		return err
 	})
 }
+
+// AcceptedStreams is how many of them are those of contacts.
+func AcceptedStreams(n *Node) int {
+	count := 0
+	_ = n.call(n.ctx, func() error {
+		for _, r := range n.remotes {
+			for _, l := range r.live {
+				if l.accepted {
+					count++
+				}
+			}
+		}
+		return nil
+	})
+	return count
+}

@@ -66,21 +66,24 @@ type state struct {
 	port     uint16
 	started  time.Time
 
-	events  <-chan mdns.Event                    // of discovery, nil while there is none
-	claims  map[string]*peer.Claim               // by instance key
-	bearers peer.Bearers                         // who bore which instance last
-	owner   map[string]identity.Pin              // claim -> the key it is shown under
-	owned   map[identity.Pin]map[string]struct{} // and back
-	remotes map[identity.Pin]*remote             // every proven key we know or talk to
-	rows    map[string]shownRow                  // what was published last
-	dirty   map[rowID]struct{}                   // rows to look at again
-	noticed map[identity.Pin]time.Time           // last conflict notice a contact (P-15)
-	refused map[string]time.Time                 // last "cannot encrypt" notice a claim
-	lapse   map[string]time.Time                 // health items told for a while
-	newKeys rate                                 // unknown keys handled (L-11)
-	firsts  map[string]chan struct{}             // claims to which a first message is under way
+	events     <-chan mdns.Event                    // of discovery, nil while there is none
+	claims     map[string]*peer.Claim               // by instance key
+	bearers    peer.Bearers                         // who bore which instance last
+	owner      map[string]identity.Pin              // claim -> the key it is shown under
+	owned      map[identity.Pin]map[string]struct{} // and back
+	remotes    map[identity.Pin]*remote             // every proven key we know or talk to
+	rows       map[string]shownRow                  // what was published last
+	dirty      map[rowID]struct{}                   // rows to look at again
+	noticed    map[identity.Pin]time.Time           // last conflict notice a contact (P-15)
+	refused    map[string]time.Time                 // last "cannot encrypt" notice a claim
+	lapse      map[string]time.Time                 // health items told for a while
+	focus      identity.Pin                         // whose conversation is looked at
+	focusTimer *time.Timer
+	newKeys    rate                     // unknown keys handled (L-11)
+	firsts     map[string]chan struct{} // claims to which a first message is under way
 
 	endpoints endpoints // told by common contacts
+	outside   outside   // what the network sees of us
 }
 
 // rowID names a row to build: a key, or a claim without one.

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -100,14 +99,8 @@ func (n *Node) open(ctx context.Context) error {
 		closeAll(listeners)
 		return err
 	}
+	n.hear(listeners)
 	n.start(n.run)
-	for _, l := range listeners {
-		n.start(func() {
-			if err := n.streams.Serve(n.ctx, l); err != nil && n.ctx.Err() == nil {
-				n.log.Error("Listener ended", "err", err)
-			}
-		})
-	}
 	n.post(n.publish)
 	n.post(n.finishAccepts)
 	n.post(n.retryAll)
@@ -229,10 +222,7 @@ func (n *Node) listen(ctx context.Context) ([]net.Listener, error) {
 	if n.opt.Passive {
 		return nil, nil
 	}
-	want := cmp.Or(n.opt.Port, n.settings.Port)
-	if n.settings.Visibility == VisibleQuiet {
-		want = n.opt.Port
-	}
+	want := n.wantPort()
 	listeners, port, err := n.net.Listen(ctx, want)
 	if err != nil && want != 0 && n.opt.Port == 0 {
 		listeners, port, err = n.net.Listen(ctx, 0)
@@ -266,7 +256,9 @@ func (n *Node) openStreams() {
 	if !n.opt.Hold || n.settings.Nick != "" {
 		user, machine = n.ownNames()
 	}
-	n.names.add(mdns.InstanceName(user, machine))
+	if !n.ghost() {
+		n.names.add(mdns.InstanceName(user, machine))
+	}
 	n.streams = stream.NewNode(stream.Config{
 		Identity: n.id,
 		Names:    n.names.both,
@@ -282,7 +274,7 @@ func (n *Node) openStreams() {
 // ownNames returns the user and machine part to publish: kept ones in the
 // open profile, new words at every start in the quiet one (spec 3).
 func (n *Node) ownNames() (user, machine string) {
-	if n.settings.Visibility == VisibleQuiet {
+	if n.settings.Visibility != VisibleOpen {
 		return mdns.Word(rand.Reader), mdns.Machine(rand.Reader)
 	}
 	s := &n.settings
@@ -335,6 +327,7 @@ type ownNames struct {
 	borne   map[string]struct{} // every name since start, folded
 	pins    map[string]struct{} // claim keys of contacts, never evicted
 	hosts   map[netip.Addr]struct{}
+	streams map[string]struct{} // instance names of contacts with a live stream
 }
 
 func (o *ownNames) add(name string) {
@@ -378,6 +371,20 @@ func (o *ownNames) setContacts(all []trust.Contact) {
 			}
 		}
 	}
+}
+
+func (o *ownNames) setLive(names map[string]struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.streams = names
+}
+
+// live is mdns.Config.Live.
+func (o *ownNames) live(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.streams[key]
+	return ok
 }
 
 // pinned is mdns.Config.Pinned: names whose records no flood may push out.

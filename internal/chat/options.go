@@ -18,7 +18,7 @@ type Options struct {
 	Hold       bool     // without a nick yet: not on the wire until Set gives one
 	Nick       string   // the rest: kept settings, overridden when not empty
 	Port       uint16   //
-	Visibility string   // open or quiet
+	Visibility string   // open, quiet or ghost
 	Strangers  string   // ask, accept or refuse
 	Interfaces []string // names; empty is every usable one
 	Log        *slog.Logger

@@ -6,7 +6,6 @@ import (
 
 	"llchat/internal/history"
 	"llchat/internal/stanza"
-	"llchat/internal/xmlstream"
 )
 
 const (
@@ -235,7 +234,7 @@ func (n *Node) checkStream(l *live) {
 		ctx, cancel := context.WithTimeout(n.ctx, deadTime)
 		defer cancel()
 		if err := l.conn.Ping(ctx); err != nil {
-			l.conn.Abort(xmlstream.Error{Condition: xmlstream.ConnectionTimeout})
+			n.post(func() { n.silent(l) })
 			return
 		}
 		n.post(func() { n.answered(l, sent) })

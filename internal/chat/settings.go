@@ -32,7 +32,7 @@ func withDefaults(s *profile.Settings) {
 // checkSettings says in words which setting is wrong.
 func checkSettings(s profile.Settings) error {
 	for _, c := range []struct{ name, value, words string }{
-		{"visibility", s.Visibility, VisibleOpen + " " + VisibleQuiet},
+		{"visibility", s.Visibility, VisibleOpen + " " + VisibleQuiet + " " + VisibleGhost},
 		{"strangers", s.Strangers, StrangersAsk + " " + StrangersAccept + " " + StrangersRefuse},
 		{"status", s.Status, "avail away dnd"},
 	} {
@@ -70,6 +70,9 @@ func usage(text, hint string) *Error { return &Error{Code: CodeUsage, Text: text
 
 // Set implements API.
 func (n *Node) Set(ctx context.Context, key, value string) error {
+	if key == "visibility" {
+		return n.setVisibility(ctx, value)
+	}
 	return n.call(ctx, func() error {
 		s := n.settings
 		if err := change(&s, key, value); err != nil {
@@ -103,8 +106,10 @@ func change(s *profile.Settings, key, value string) error {
 		s.Message = value
 	case "strangers":
 		s.Strangers = value
+	case "visibility":
+		s.Visibility = value
 	default:
-		return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, strangers")
+		return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers")
 	}
 	return checkSettings(*s)
 }
@@ -113,7 +118,7 @@ func change(s *profile.Settings, key, value string) error {
 // TXT record of the open profile, contacts by presence inside their streams.
 func (n *Node) announce() error {
 	n.publish()
-	if n.publishing && n.events != nil {
+	if n.publishing && n.events != nil && !n.ghost() && !n.turning() { // else it follows
 		if err := n.disc.Load().SetText(n.presenceText()); err != nil {
 			return fmt.Errorf("announce: %w", err)
 		}
@@ -130,7 +135,7 @@ func (n *Node) announce() error {
 
 // presenceText is the TXT record of the profile's visibility (spec 3).
 func (n *Node) presenceText() mdns.Text {
-	if n.settings.Visibility == VisibleQuiet {
+	if n.settings.Visibility != VisibleOpen {
 		return mdns.PresenceText("", "", "")
 	}
 	return mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message)
@@ -148,7 +153,7 @@ func (n *Node) presence() stanza.Presence {
 // keepName remembers a name that a conflict gave us, so that the next start
 // begins with it (RFC 6762 section 9).
 func (n *Node) keepName(instance string) {
-	if n.settings.Visibility == VisibleQuiet {
+	if n.settings.Visibility != VisibleOpen {
 		return
 	}
 	user, machine := mdns.SplitInstance(instance)
@@ -164,8 +169,8 @@ func (n *Node) keepName(instance string) {
 // renamed follows a change of our own instance name. Streams that are open
 // keep the names of their headers (spec 5.4).
 func (n *Node) renamed(instance string) {
-	if peer.Fold(instance) == peer.Fold(n.names.now()) {
-		return
+	if n.ghost() || n.turning() || peer.Fold(instance) == peer.Fold(n.names.now()) {
+		return // a name before the present turn, which itself tells what comes of it
 	}
 	n.names.add(instance)
 	n.keepName(instance)

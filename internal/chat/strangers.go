@@ -9,7 +9,6 @@ import (
 	"llchat/internal/mdns"
 	"llchat/internal/safetext"
 	"llchat/internal/stanza"
-	"llchat/internal/stream"
 	"llchat/internal/trust"
 )
 
@@ -306,8 +305,8 @@ func (n *Node) welcomeStranger(l *live, receipts []stanza.Stanza) {
 		n.say(l, receipts...)
 		return
 	}
-	l.accepted = true
-	l.conn.SetStanding(stream.Accepted)
+	n.lift(l)
+	n.keepLive()
 	n.say(l, append([]stanza.Stanza{n.presence()}, receipts...)...)
 }
 

@@ -74,12 +74,13 @@ const shellSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 // completeSetting completes the name of a setting and its values.
 func completeSetting(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	values := map[string][]cobra.Completion{
-		"status":    {"avail", "away", "dnd"},
-		"strangers": {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
+		"status":     {"avail", "away", "dnd"},
+		"visibility": {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
+		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
 	}
 	switch len(args) {
 	case 0:
-		return []cobra.Completion{"nick", "status", "message", "strangers"}, cobra.ShellCompDirectiveNoFileComp
+		return []cobra.Completion{"nick", "status", "message", "visibility", "strangers"}, cobra.ShellCompDirectiveNoFileComp
 	case 1:
 		return values[args[0]], cobra.ShellCompDirectiveNoFileComp
 	}

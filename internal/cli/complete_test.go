@@ -45,14 +45,15 @@ func TestCompletion(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	for args, want := range map[string]string{
 		"s":                    "send set status",
-		"set ":                 "nick status message strangers",
+		"set ":                 "nick status message visibility strangers",
 		"set status ":          "avail away dnd",
 		"set strangers ":       "ask accept refuse",
 		"set nick ":            "",
 		"set nick x ":          "",
 		"completion ":          "bash fish powershell zsh",
 		"completion bash ":     "",
-		"daemon --visibility ": "open quiet",
+		"daemon --visibility ": "open quiet ghost",
+		"set visibility ":      "open quiet ghost",
 		"daemon --strangers ":  "ask accept refuse",
 		"send ":                "",
 		"send bob ":            "",

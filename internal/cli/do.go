@@ -33,13 +33,16 @@ func (a *app) doCommands() []*cobra.Command {
 			},
 		}),
 		a.command(spec{
-			use: "set nick|status|message|strangers VALUE", short: "Settings that others can see at once",
+			use: "set nick|status|message|visibility|strangers VALUE", short: "Settings that others can see at once",
 			least: 2, most: 2,
 			long: "Changes a setting of the profile, also of the node that runs:\n\n  nick       the name that others see\n" +
 				"  status     avail, away or dnd\n" +
 				"  message    a line beside it; '' for none\n" +
+				"  visibility what the network learns: open (nick and status), quiet (neither, under\n" +
+				"             new names and a new port), ghost (nothing: only who knows your address\n" +
+				"             reaches you). Conversations go on.\n" +
 				"  strangers  people you do not know may: ask, accept (reach you), refuse",
-			example: "llchat set status away\nllchat set message 'back at two'\nllchat set strangers refuse", complete: completeSetting,
+			example: "llchat set status away\nllchat set message 'back at two'\nllchat set visibility quiet\nllchat set strangers refuse", complete: completeSetting,
 			run: func(ctx context.Context, args []string) error { return a.set(ctx, args[0], args[1]) },
 		}),
 	}

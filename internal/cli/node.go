@@ -31,24 +31,19 @@ func (o *nodeFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.nick, "nick", "", "`NAME` the name that others see")
 	f.Uint16Var(&o.port, "port", 0, "`PORT` listen there (without it: where the profile did before)")
-	f.StringVar(&o.visibility, "visibility", "", "`WORD` what the network learns: open (nick and status) or quiet (neither)")
+	f.StringVar(&o.visibility, "visibility", "", "`WORD` the network learns: open (nick and status), quiet (neither), ghost (nothing)")
 	f.StringVar(&o.strangers, "strangers", "", "`WORD` people you do not know may: ask, accept (reach you) or refuse")
 	for flag, words := range map[string][]cobra.Completion{
-		"visibility": {chat.VisibleOpen, chat.VisibleQuiet},
+		"visibility": {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
 		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 }
 
-// options are the flags as the engine wants them. What this version does not
-// have yet is said here, before anything is made.
-func (o *nodeFlags) options() (chat.Options, error) {
-	if o.visibility == "ghost" {
-		return chat.Options{}, usage("visibility ghost is not in this version yet",
-			"quiet publishes neither nick nor status: --visibility quiet")
-	}
-	return chat.Options{Nick: o.nick, Port: o.port, Visibility: o.visibility, Strangers: o.strangers}, nil
+// options are the flags as the engine wants them.
+func (o *nodeFlags) options() chat.Options {
+	return chat.Options{Nick: o.nick, Port: o.port, Visibility: o.visibility, Strangers: o.strangers}
 }
 
 func (a *app) nodeCommands() []*cobra.Command {
@@ -56,7 +51,8 @@ func (a *app) nodeCommands() []*cobra.Command {
 	daemon := a.command(spec{
 		use: "daemon", short: "A node without a window",
 		long: "Runs a node until SIGTERM or SIGINT. It prints one line when it can be found and\n" +
-			"dialled: ready NAME@HOST PORT FINGERPRINT. Made for systemd (Type=notify), too.",
+			"dialled: ready NAME@HOST PORT FINGERPRINT (a ghost has - in place of the name).\n" +
+			"Made for systemd (Type=notify), too.",
 		example: "llchat daemon --nick bob\nllchat daemon --visibility quiet --strangers refuse",
 		run:     func(ctx context.Context, _ []string) error { return a.daemon(ctx, d, nil) },
 	})
@@ -182,11 +178,7 @@ func (r *running) release() error {
 // daemon runs a node until ctx ends; bot, if any, runs beside it, and its
 // failure ends the node.
 func (a *app) daemon(ctx context.Context, o nodeFlags, bot func(context.Context, chat.API) error) error {
-	opt, err := o.options()
-	if err != nil {
-		return err
-	}
-	r, err := a.take(ctx, opt)
+	r, err := a.take(ctx, o.options())
 	if err != nil {
 		return calm(ctx, err)
 	}
@@ -254,10 +246,7 @@ func notify(state string) {
 // window shows the node that holds the profile, or one that lives as long as
 // the window.
 func (a *app) window(ctx context.Context, o nodeFlags) error {
-	opt, err := o.options()
-	if err != nil {
-		return err
-	}
+	opt := o.options()
 	opt.Hold = true
 	return a.show(ctx, a.windowOptions(), func(ctx context.Context) (engine, error) {
 		r, err := a.take(ctx, opt)
@@ -274,9 +263,9 @@ func (a *app) window(ctx context.Context, o nodeFlags) error {
 // attach reaches the node that holds the profile. What the flags ask of it is
 // done where a running node can.
 func (a *app) attach(ctx context.Context, o nodeFlags) (engine, error) {
-	if o.port != 0 || o.visibility != "" {
-		return engine{}, usage("a node runs on this profile: --port and --visibility are for starting one",
-			"stop it first, or leave these flags out")
+	if o.port != 0 {
+		return engine{}, usage("a node runs on this profile: --port is for starting one",
+			"stop it first, or leave the flag out")
 	}
 	client, err := a.client(ctx)
 	if err != nil {
@@ -285,7 +274,7 @@ func (a *app) attach(ctx context.Context, o nodeFlags) (engine, error) {
 	if client == nil {
 		return engine{}, chat.ErrLocked
 	}
-	for _, s := range [][2]string{{"nick", o.nick}, {"strangers", o.strangers}} {
+	for _, s := range [][2]string{{"nick", o.nick}, {"visibility", o.visibility}, {"strangers", o.strangers}} {
 		if s[1] == "" {
 			continue
 		}

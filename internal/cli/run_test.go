@@ -95,8 +95,8 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range []string{
 		"frob", "--frob", "status x", "peers --for", "peers --wait -1s", "peers --for -1", "accept", "block a b",
 		"set nick", "send", "send bob", "send bob x --timeout 0", "send bob x --timeout -1s", "watch --since -1",
-		"daemon x", "daemon --visibility ghost", "daemon --port 65536", "daemon --port x", "completion", "completion csh",
-		"man x", "help a b", "help frob", "version x", "--log-level loud", "status --log-level info+1", "--visibility ghost",
+		"daemon x", "daemon --port 65536", "daemon --port x", "completion", "completion csh",
+		"man x", "help a b", "help frob", "version x", "--log-level loud", "status --log-level info+1",
 	} {
 		for _, flags := range []string{"", " --json"} {
 			o := try(t, &stub{}, strings.Fields(args+flags)...)

@@ -94,6 +94,11 @@ func (e *early) History(ctx context.Context, who string, before int64, n int) ([
 	return with(ctx, e, func(a chat.API) ([]chat.Message, error) { return a.History(ctx, who, before, n) })
 }
 
+func (e *early) Focus(ctx context.Context, key string) error {
+	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.Focus(ctx, key) })
+	return err
+}
+
 func (e *early) Draft(ctx context.Context, key string) (string, error) {
 	return with(ctx, e, func(a chat.API) (string, error) { return a.Draft(ctx, key) })
 }

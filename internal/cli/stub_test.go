@@ -121,6 +121,7 @@ func (s *stub) Set(_ context.Context, key, value string) error {
 func (s *stub) History(context.Context, string, int64, int) ([]chat.Message, error) {
 	return []chat.Message{toBob, fromBob}, nil
 }
+func (s *stub) Focus(context.Context, string) error            { return nil }
 func (s *stub) Draft(context.Context, string) (string, error)  { return "half a thou", nil }
 func (s *stub) SetDraft(context.Context, string, string) error { return nil }
 

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,7 +55,14 @@ func New(t testing.TB, seed uint64) *LAN {
 		random:    rand.New(rand.NewPCG(seed, 1)),
 	}
 	l.bus.Filter = l.filter
+	t.Cleanup(func() { l.Heal(l.all()...) }) // octets that wait end with their streams
 	return l
+}
+
+func (l *LAN) all() []*Host {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.hosts)
 }
 
 // filter decides about each copy of a multicast packet.

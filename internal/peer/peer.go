@@ -28,6 +28,8 @@ type Claim struct {
 	Encrypts *bool
 	// Note says in words why it cannot be talked to.
 	Note string
+	// Silent: its stream died without a word, and nothing was heard since.
+	Silent bool
 
 	kept string
 }
@@ -128,7 +130,9 @@ func (r *Row) addClaim(c Claim, theirs bool) {
 		return
 	}
 	r.Instance = c.Instance
-	r.Presence = textStatus(c.Text)
+	if !c.Silent {
+		r.Presence = textStatus(c.Text)
+	}
 	if theirs {
 		r.Nick, _ = c.Text.Get("nick")
 		r.Message, _ = c.Text.Get("msg")

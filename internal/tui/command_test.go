@@ -20,6 +20,8 @@ func TestCommands(t *testing.T) {
 		{"/status reading", []string{"set message reading"}, ""},
 		{"/status away", []string{"set status away"}, ""},
 		{"/away lunch", []string{"set status away", "set message lunch"}, "away"},
+		{"/visibility quiet", []string{"set visibility quiet"}, "the network sees you as quiet"},
+		{"/visibility", nil, "what the network learns"},
 		{"/dnd", []string{"set status dnd"}, "busy"},
 		{"/back", []string{"set status avail", "set message "}, "available"},
 		{"/accept wei", []string{"accept " + pinOf("wei").String()}, "is accepted"},

@@ -29,6 +29,7 @@ var commands = []command{
 	{ink.Const("/away"), ink.Const("[TEXT]"), ink.Const("show that you are away"), false, 0},
 	{ink.Const("/dnd"), ink.Const("[TEXT]"), ink.Const("show that you are busy"), false, 0},
 	{ink.Const("/back"), ink.Const(""), ink.Const("show that you are here again"), false, 0},
+	{ink.Const("/visibility"), ink.Const("WORD"), ink.Const("what the network learns: open (name and status), quiet (neither), ghost (nothing)"), false, 1},
 	{ink.Const("/help"), ink.Const("[WORD]"), ink.Const("marks, keys and commands"), false, 0},
 	{ink.Const("/quit"), ink.Const(""), ink.Const("leave; drafts are kept"), false, 0},
 }
@@ -112,6 +113,8 @@ func (m *model) run(name, rest string) tea.Cmd {
 		return m.startFinder(rest)
 	case "/nick":
 		return m.set("nick", rest, ink.L(ink.Fg, "others see you as "), ink.T(ink.Fg|ink.Bold, safetext.Name(rest)))
+	case "/visibility":
+		return m.set("visibility", rest, ink.L(ink.Fg, "the network sees you as "), ink.T(ink.Fg|ink.Bold, safetext.Line(rest)))
 	case "/status":
 		if value, ok := presenceOf(rest); ok {
 			return m.set("status", value)

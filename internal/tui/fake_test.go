@@ -25,6 +25,7 @@ type fake struct {
 	requests []chat.Request
 	lines    map[string][]chat.Message
 	drafts   map[string]string
+	looked   []string // what Focus was told
 	calls    []string
 	sendErr  error
 	block    chan struct{} // Send waits for it, when not nil
@@ -233,6 +234,13 @@ func (f *fake) SetDraft(_ context.Context, key, text string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drafts[key] = text
+	return nil
+}
+
+func (f *fake) Focus(_ context.Context, key string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = append(f.looked, key)
 	return nil
 }
 

@@ -52,6 +52,7 @@ type model struct {
 	loads   int             // which list we wait for
 	convs   map[string]*conv
 	open    string // Peer.Key, or empty
+	told    string // what the engine was told of it
 	home    *conv  // what is written while nothing is open
 	last    int    // number of the last attempt
 	day     int    // of the year, when dates were drawn
@@ -145,7 +146,27 @@ func (m *model) openEntry() *entry {
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
 	m.watchCard()
+	if looked := m.looksAt(); looked != m.told {
+		m.told = looked
+		cmd = tea.Batch(cmd, m.tellFocus(looked))
+	}
 	return m, cmd
+}
+
+// looksAt is the conversation that a person looks at now.
+func (m *model) looksAt() string {
+	if !m.focused || m.screen != talking {
+		return ""
+	}
+	return m.open
+}
+
+// tellFocus tells the engine: it checks the other end when that falls silent.
+func (m *model) tellFocus(key string) tea.Cmd {
+	return func() tea.Msg {
+		_ = m.api.Focus(m.ctx, key) // a node that is gone tells by its feed
+		return nil
+	}
 }
 
 func (m *model) update(msg tea.Msg) tea.Cmd {

@@ -96,6 +96,7 @@ func TestPlainLines(t *testing.T) {
 		{"nick", []string{"/nick Anna"}, "done: nick is Anna\n", []string{"set nick Anna"}},
 		{"away", []string{"/away lunch"}, "done: status is away\n", []string{"set status away", "set message lunch"}},
 		{"status", []string{"/status reading"}, "done: message is reading\n", []string{"set message reading"}},
+		{"visibility", []string{"/visibility ghost"}, "done: visibility is ghost\n", []string{"set visibility ghost"}},
 		{"back", []string{"/back"}, "done: status is avail\n", []string{"set status avail", "set message "}},
 		{"who", []string{"/who iv"}, "who: ivo, pinned, away, key 824baf8f\n", nil},
 		{"who nobody", []string{"/who zzz"}, "who: nobody\n", nil},

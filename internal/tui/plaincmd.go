@@ -53,6 +53,8 @@ func (p *plain) command(line string) error {
 		p.help(rest)
 	case "/nick":
 		return p.set("nick", rest)
+	case "/visibility":
+		return p.set("visibility", rest)
 	case "/status":
 		if value, ok := presenceOf(rest); ok {
 			return p.set("status", value)

@@ -228,6 +228,11 @@ func (c *Client) History(ctx context.Context, who string, before int64, n int) (
 	return m, c.call(ctx, "history", params{Who: who, Before: before, Most: n}, &m)
 }
 
+// Focus implements chat.API.
+func (c *Client) Focus(ctx context.Context, key string) error {
+	return c.call(ctx, "focus", params{Key: key}, nil)
+}
+
 // Draft implements chat.API.
 func (c *Client) Draft(ctx context.Context, key string) (text string, err error) {
 	return text, c.call(ctx, "draft", params{Key: key}, &text)

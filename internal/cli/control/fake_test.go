@@ -86,6 +86,11 @@ func (f *fake) SetDraft(_ context.Context, key, text string) error {
 	return nil
 }
 
+func (f *fake) Focus(_ context.Context, key string) error {
+	f.note("focus " + key)
+	return nil
+}
+
 func (f *fake) Subscribe(_ context.Context, since uint64) (chat.Feed, error) {
 	feed := &fakeFeed{events: make(chan []chat.Event, 64), closed: make(chan struct{})}
 	f.mu.Lock()

@@ -1,0 +1,179 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"llchat/internal/identity"
+	"llchat/internal/mdns"
+	"llchat/internal/xmlstream"
+)
+
+// Times of spec 5.7 for the conversation that somebody looks at: a check after
+// 10 s of silence, 5 s for the answer. A silent death shows within 15 s.
+const (
+	focusIdle = 10 * time.Second
+	focusWait = 5 * time.Second
+)
+
+// contestedTime is how long a notice about our name stays.
+const contestedTime = time.Hour
+
+// Focus implements API. The newest word of any face counts.
+func (n *Node) Focus(ctx context.Context, key string) error {
+	return n.call(ctx, func() error {
+		n.focus = identity.Pin{}
+		if row, ok := n.rows[key]; ok {
+			n.focus = row.Fingerprint
+		}
+		n.watchClaims()
+		n.checkFocus()
+		return nil
+	})
+}
+
+// watchClaims keeps the records of contacts fresh, the open conversation's
+// first: their silent death shows within 120 s (mdns.md 2.6).
+func (n *Node) watchClaims() {
+	var first, rest []string
+	for key, pin := range n.owner {
+		switch {
+		case pin.IsZero():
+		case pin == n.focus:
+			first = append(first, key)
+		default:
+			if c, ok := n.trust.Get(pin); ok && isContact(c.State) {
+				rest = append(rest, key)
+			}
+		}
+	}
+	keys := append(first, rest...)
+	n.disc.Load().Watch(keys[:min(len(keys), mdnsWatch)]...)
+}
+
+// mdnsWatch is how many records discovery keeps fresh (mdns.Node.Watch).
+const mdnsWatch = 64
+
+// checkFocus asks the other end of the open conversation whether it is there,
+// when it has been silent.
+func (n *Node) checkFocus() {
+	if n.focusTimer != nil {
+		n.focusTimer.Stop()
+		n.focusTimer = nil
+	}
+	r := n.remotes[n.focus]
+	if r == nil || n.focus.IsZero() {
+		return
+	}
+	l := r.best()
+	if l == nil {
+		return // opened begins again
+	}
+	if wait := focusIdle - l.conn.Idle(); wait > 0 {
+		n.focusTimer = n.after(wait, n.checkFocus)
+		return
+	}
+	n.start(func() {
+		ctx, cancel := context.WithTimeout(n.ctx, focusWait)
+		defer cancel()
+		err := l.conn.Ping(ctx)
+		n.post(func() {
+			if err != nil {
+				n.silent(l)
+				return
+			}
+			n.checkFocus()
+		})
+	})
+}
+
+// silent gives up a stream whose other end does not answer: its contact shows
+// as offline at once, whatever its announcement says, until it is heard again.
+func (n *Node) silent(l *live) {
+	if n.find(l.conn) == nil {
+		return // it ended otherwise meanwhile
+	}
+	l.conn.Abort(xmlstream.Error{Condition: xmlstream.ConnectionTimeout})
+	n.streamEnded(l, errSilent) // saying so may take a while on a dead link
+	for key, pin := range n.owner {
+		if pin == l.remote.pin {
+			n.claims[key].Silent = true
+		}
+	}
+	n.touch(l.remote.pin)
+}
+
+var errSilent = errors.New("chat: no answer")
+
+// greet makes a stream to a contact that is here, so that presence and all
+// else flow inside it. Nobody waits for it: the arbiter of the pair comes
+// first, and a few at a time (L-26).
+func (n *Node) greet(r *remote) {
+	if n.opt.Passive || len(r.live) > 0 || r.redial.running || r.redial.timer != nil {
+		return
+	}
+	if c, ok := n.trust.Get(r.pin); !ok || !isContact(c.State) {
+		return
+	}
+	r.redial.wanted = true
+	n.pause(r)
+}
+
+// missing follows the end of the last stream of a contact. One that closed it
+// properly has most likely left: its goodbye did not count while the stream
+// stood (T-24). One that broke off has discovery ask whether it is still
+// there. Either is to be had again while it is announced.
+func (n *Node) missing(r *remote, err error) {
+	for _, c := range n.claimsOf(r.pin) {
+		if err == nil {
+			n.claims[c.Key].Silent = true
+		} else {
+			n.disc.Load().Reconfirm(c.Key)
+		}
+		if kept, ok := n.trust.Get(r.pin); ok && isContact(kept.State) && !n.opt.Passive {
+			r.redial.wanted = true
+		}
+	}
+}
+
+// keepLive tells discovery which names have a proven stream right now: no
+// packet makes these leave or move (T-24).
+func (n *Node) keepLive() {
+	live := map[string]struct{}{}
+	for _, r := range n.remotes {
+		for _, l := range r.live {
+			if l.accepted {
+				live[l.instance] = struct{}{}
+			}
+		}
+	}
+	n.names.setLive(live)
+}
+
+// linkHealth tells what discovery found out about our links.
+func (n *Node) linkHealth(e mdns.Event) {
+	switch e.Cause {
+	case mdns.CauseNoEcho:
+		n.setHealth("no-echo "+e.Name, "what llchat multicasts on "+e.Name+" does not come back: this machine filters it, so others may not see you",
+			"llchat doctor")
+	case mdns.CauseEcho:
+		n.clearHealth("no-echo " + e.Name)
+	case mdns.CauseNoLinks:
+		n.setHealth("no-network", "no network to find people on", "connect to one: llchat goes on by itself")
+	case mdns.CauseLinks:
+		n.clearHealth("no-network")
+	case mdns.CauseWoke:
+		n.checkAll()
+	case mdns.CauseContested:
+		n.note("contested", "somebody on this network speaks for your name; you keep yours", "", contestedTime)
+	}
+}
+
+// checkAll asks every contact's stream at once whether it still stands, after
+// a wake-up or a change of the network (spec 5.7).
+func (n *Node) checkAll() {
+	for _, r := range n.remotes {
+		n.checkStreams(r)
+	}
+}
