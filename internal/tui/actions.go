@@ -17,6 +17,7 @@ func (m *model) show(key string) tea.Cmd {
 	if m.open != key {
 		m.current().leave()
 		m.open = key
+		m.note.on = false // it was about the conversation that was left
 		m.onCard = false
 		m.carded = ""
 	}
@@ -104,6 +105,8 @@ func (m *model) enter() tea.Cmd {
 	c := m.current()
 	text := c.draft.String()
 	switch {
+	case strings.TrimSpace(text) == "" && m.open == "":
+		return m.startFinder("")
 	case strings.TrimSpace(text) == "":
 		return nil
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
@@ -124,6 +127,7 @@ func (m *model) send(c *conv, text string) tea.Cmd {
 			ink.N(ink.Fg, maxBody>>10), ink.L(ink.Fg, " KB; take something out"))
 	}
 	m.last++
+	m.note.on = false
 	id, key := m.last, c.key
 	c.begin(id, text, m.now())
 	m.read(c)

@@ -70,6 +70,7 @@ func (m *model) cardKey(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	m.onCard = false
+	m.note.on = false
 	if name == "a" {
 		return m.accept(m.open)
 	}

@@ -160,16 +160,32 @@ func (m *model) composerKey(k tea.KeyPressMsg) tea.Cmd {
 	case "esc":
 		m.menu.close()
 		m.note.on = false
-	case "up":
-		if !c.draft.Up() {
-			return m.scrollBy(-1)
-		}
-	case "down":
-		if !c.draft.Down() {
-			return m.scrollBy(1)
-		}
+	case "up", "down":
+		return m.vertical(c, k.String())
 	default:
 		editKey(&c.draft, k.String())
+	}
+	m.suggest()
+	return nil
+}
+
+// vertical moves in the draft; where there is no row to go to it scrolls, and
+// where nobody was chosen and nothing written it chooses.
+func (m *model) vertical(c *conv, name string) tea.Cmd {
+	by, moved := 1, false
+	if name == "up" {
+		by = -1
+	}
+	if m.open == "" && c.draft.IsEmpty() {
+		return m.step(by)
+	}
+	if by < 0 {
+		moved = c.draft.Up()
+	} else {
+		moved = c.draft.Down()
+	}
+	if !moved {
+		return m.scrollBy(by)
 	}
 	m.suggest()
 	return nil

@@ -106,7 +106,11 @@ func (p *plain) greet() error {
 	if name.IsEmpty() {
 		name = s.Nick
 	}
-	p.print("you are ", name, ", key ", groups(s.Fingerprint), ".")
+	if name.IsEmpty() {
+		p.print("you have no name yet: /nick NAME chooses one. your key is ", groups(s.Fingerprint), ".")
+	} else {
+		p.print("you are ", name, ", key ", groups(s.Fingerprint), ".")
+	}
 	for _, i := range s.Interfaces {
 		p.print("network ", safetext.Line(i.Name), ".")
 	}

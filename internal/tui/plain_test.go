@@ -76,6 +76,18 @@ func TestPlainGreets(t *testing.T) {
 	})
 }
 
+// A first start in a pipe has no nick, and says what to do about it.
+func TestPlainGreetsTheNameless(t *testing.T) {
+	api := meeting()
+	api.status.Name, api.status.Nick = safetext.Text{}, safetext.Text{}
+	inLines(t, api, func(t *testing.T, l *lineMode) {
+		want := "you have no name yet: /nick NAME chooses one. your key is "
+		if got := l.take(); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want it to begin %q", got, want)
+		}
+	})
+}
+
 func TestPlainLines(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

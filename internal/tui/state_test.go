@@ -519,3 +519,66 @@ func TestDemoOpensTheEcho(t *testing.T) {
 		d.has("◉ echo", "Say hello to echo")
 	})
 }
+
+// A new user presses the arrows and Enter before anything else.
+func TestFirstKeysChooseSomebody(t *testing.T) {
+	for _, tt := range []struct {
+		key  string
+		want string
+	}{
+		{"down", "bob"},
+		{"up", "chloe"},
+	} {
+		inWindow(t, withTwo(), 80, 24, func(d *driver) {
+			d.keys(tt.key)
+			d.has("Say hello to " + tt.want)
+		})
+	}
+	inWindow(t, withTwo(), 80, 24, func(d *driver) {
+		d.keys("enter")
+		d.typing("chl")
+		d.keys("enter")
+		d.has("Say hello to chloe")
+	})
+	inWindow(t, withTwo(), 80, 24, func(d *driver) {
+		d.typing("half a thought")
+		d.keys("down", "up")
+		d.has("half a thought")
+		d.hasNot("Say hello")
+	})
+}
+
+// A note on what could not be done goes when it was done.
+func TestNoteGoesWithItsCause(t *testing.T) {
+	inWindow(t, withTwo(), 80, 24, func(d *driver) {
+		d.typing("hello?")
+		d.keys("enter")
+		d.has("choose who to write to")
+		d.keys("alt+1")
+		d.hasNot("choose who to write to")
+		d.typing("/nope")
+		d.keys("enter")
+		d.has("no command")
+		d.keys("ctrl+u")
+		d.typing("hello")
+		d.keys("enter")
+		d.hasNot("no command")
+	})
+	inWindow(t, meeting(), 80, 24, func(d *driver) {
+		d.keys("alt+a", "tab")
+		d.typing("a")
+		if !d.m.onCard {
+			t.Fatal("the card has not got the keys")
+		}
+		d.has("wake up a second after")
+		d.wait(deadFor)
+		d.typing("b")
+		d.hasNot("wake up a second after")
+	})
+}
+
+func withTwo() *fake {
+	api := newFake()
+	api.peers = []chat.Peer{peerOf("bob", chat.Pinned, chat.Online), peerOf("chloe", chat.Verified, chat.Online)}
+	return api
+}
