@@ -256,14 +256,14 @@ func (m *model) gotSaved(msg savedMsg) tea.Cmd {
 
 func (m *model) gotDone(msg doneMsg) tea.Cmd {
 	cmds := []tea.Cmd{m.loadStatus()}
+	if msg.open != "" && msg.err == nil {
+		cmds = append(cmds, m.show(msg.open))
+	}
 	switch {
 	case msg.err != nil:
 		cmds = append(cmds, m.fail(msg.err))
 	case len(msg.said) > 0:
-		cmds = append(cmds, m.say(msg.said...))
-	}
-	if msg.open != "" && msg.err == nil {
-		cmds = append(cmds, m.show(msg.open))
+		cmds = append(cmds, m.say(msg.said...)) // last: a note ends with what it was about
 	}
 	return tea.Batch(cmds...)
 }
