@@ -31,7 +31,7 @@ type API interface {
 	Accept(ctx context.Context, who string) (Peer, error)
 	Block(ctx context.Context, who string) (Peer, error)
 
-	// Set changes nick, status, message or strangers.
+	// Set changes nick, status, message, visibility or strangers.
 	Set(ctx context.Context, key, value string) error
 
 	// History returns at most n messages before the given row (0: the

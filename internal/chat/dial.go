@@ -254,7 +254,7 @@ func (n *Node) resolveClaim(ctx context.Context, key string) (mdns.Peer, error) 
 func (n *Node) dialClaim(ctx context.Context, key string) (*stream.Conn, error) {
 	p, err := n.resolveClaim(ctx, key)
 	if err != nil {
-		return nil, &Error{Code: CodeNotYet, Text: "it is not here any more", Hint: "write again when it is back"}
+		return nil, &Error{Code: CodeError, Text: "it is not here any more: nothing was sent", Hint: "write again when it is back"}
 	}
 	var last error
 	for _, a := range p.Addrs {
@@ -295,7 +295,7 @@ func (n *Node) noteFailure(key string, err error) {
 // dialError says in words why nothing could be sent to a claim. The text has
 // not left the caller.
 func (n *Node) dialError(name safetext.Text, err error) *Error {
-	e := &Error{Code: CodeNotYet, Text: fmt.Sprintf("%s does not answer: nothing was sent", name), Hint: "try again later"}
+	e := &Error{Code: CodeError, Text: fmt.Sprintf("%s does not answer: nothing was sent", name), Hint: "try again later"}
 	var d *stream.DialError
 	if !errors.As(err, &d) {
 		return e

@@ -72,7 +72,7 @@ func (a *app) send(ctx context.Context, who string, words []string, timeout time
 	m, err := a.hand(waiting, r, who, text)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return &chat.Error{
-			Code: chat.CodeNotYet, Text: fmt.Sprintf("%s did not answer within %v: nothing was sent", who, timeout),
+			Code: chat.CodeError, Text: fmt.Sprintf("%s did not answer within %v: nothing was sent", who, timeout),
 			Hint: "send it again, with a longer --timeout",
 		}
 	}

@@ -282,9 +282,14 @@ func TestAvahiBackendSeen(t *testing.T) {
 		r, ok := parseAvahi(line)
 		return ok && r.sign == "-" && r.instance == name
 	})
+	going := func(line string) bool {
+		p, ok := event(t, line).Body.(chat.Peer)
+		return ok && p.Instance.String() == name && p.Gone
+	}
+	w.want(seeTime, "going", going)
 	gone := 0
 	for line := range strings.Lines(w.output()) {
-		if p, ok := event(t, line).Body.(chat.Peer); ok && p.Instance.String() == name && p.Gone {
+		if going(line) {
 			gone++
 		}
 	}
