@@ -189,6 +189,9 @@ func (a *app) peers(ctx context.Context, w wanted) error {
 	if err := a.printPeers(rows); err != nil {
 		return err
 	}
+	if !r.running && w.wait == 0 && !a.json {
+		fmt.Fprintln(a.Stderr, "llchat: hint: no node runs, so nobody was looked for: llchat peers --wait 5s looks around")
+	}
 	if n := online(rows); w.check && n < w.count {
 		return &chat.Error{Code: chat.CodeNotYet, Text: fmt.Sprintf("%d online, %d wanted", n, w.count)}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"llchat/internal/chat"
 	"llchat/internal/safetext"
@@ -102,8 +103,24 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 	if cmd.Name() == "send" {
 		hint = "a text that begins with - comes after --: llchat send PEER -- TEXT"
 	}
-	a.err = usage(err.Error(), hint)
+	a.err = usage(invalidFlag(err), hint)
 	return nil
+}
+
+// invalidFlag says what was wrong with a flag in our words, not in those of the
+// library that reads numbers.
+func invalidFlag(err error) string {
+	e, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err.Error()
+	}
+	want := map[string]string{
+		"duration": "a time like 10s or 1m30s", "int": "a whole number", "uint16": "a number from 0 to 65535", "uint64": "a number from 0 on",
+	}[e.GetFlag().Value.Type()]
+	if want == "" {
+		return err.Error()
+	}
+	return fmt.Sprintf("invalid argument %q for --%s: it takes %s", e.GetValue(), e.GetFlag().Name, want)
 }
 
 // noCommand guesses what was meant.

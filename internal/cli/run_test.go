@@ -115,6 +115,24 @@ func TestUsageErrors(t *testing.T) {
 }
 
 // What is typed wrongly is guessed.
+// What a library says about a number is no sentence for a user.
+func TestFlagTexts(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"peers", "--wait", "1"}, `invalid argument "1" for --wait: it takes a time like 10s or 1m30s`},
+		{[]string{"peers", "--for", "two"}, `invalid argument "two" for --for: it takes a whole number`},
+		{[]string{"daemon", "--port", "99999"}, `invalid argument "99999" for --port: it takes a number from 0 to 65535`},
+		{[]string{"watch", "--since", "-1"}, `invalid argument "-1" for --since: it takes a number from 0 on`},
+	} {
+		o := try(t, &stub{}, c.args...)
+		if got, _, _ := strings.Cut(o.err, "\n"); o.code != chat.CodeUsage || got != "llchat: error: "+c.want {
+			t.Errorf("%q: code %d, %q, want %q", c.args, o.code, got, c.want)
+		}
+	}
+}
+
 func TestSuggestion(t *testing.T) {
 	if o := try(t, &stub{}, "peer"); !strings.Contains(o.err, "did you mean: llchat peers") {
 		t.Error(o.err)
