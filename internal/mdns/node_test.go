@@ -300,6 +300,7 @@ func TestPortTakenIsTold(t *testing.T) {
 		if _, err := a.Publish(t.Context(), nil); !errors.Is(err, link.ErrTaken) {
 			t.Errorf("publish: %v", err)
 		}
+		synctest.Wait() // Publish may see the end before Err does
 		if !errors.Is(a.Err(), link.ErrTaken) {
 			t.Errorf("node: %v", a.Err())
 		}

@@ -249,6 +249,8 @@ func (p *plain) loop(lines <-chan string) error {
 		case line, ok := <-lines:
 			if !ok {
 				p.settle()
+				p.mu.Lock()
+				defer p.mu.Unlock()
 				return p.failed
 			}
 			if err := p.line(line); errors.Is(err, io.EOF) {
