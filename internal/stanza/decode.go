@@ -74,10 +74,15 @@ func decodeMessage(e *xmlstream.Element) (Message, error) {
 				m.Delay = parseStamp(c.Attr("stamp"))
 			}
 		default:
-			m.Unknown = append(m.Unknown, c)
+			if !m.take(c) {
+				m.Unknown = append(m.Unknown, c)
+			}
 		}
 	}
 	m.Error = needError(m.Type, m.Error)
+	if err := m.checkIDs(); err != nil {
+		return m, err
+	}
 	return m, checkID(m.Received)
 }
 

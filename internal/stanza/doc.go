@@ -66,6 +66,7 @@ type Message struct {
 	Nick         string               // XEP-0172: a claim, never an identity
 	Delay        time.Time            // XEP-0203, UTC; zero = none; never trusted for order
 	Error        *StanzaError         // with Type error
+	Payloads                          // what README 7 adds
 	Unknown      []*xmlstream.Element // children that are none of the above
 }
 

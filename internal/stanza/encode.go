@@ -72,6 +72,7 @@ func (m Message) append(dst []byte) []byte {
 		dst = append(dst, "</nick>"...)
 	}
 	dst = appendDelay(dst, m.Delay)
+	dst = m.Payloads.append(dst)
 	dst = appendAll(dst, m.Unknown)
 	if m.Error != nil {
 		dst = m.Error.append(dst)

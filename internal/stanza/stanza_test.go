@@ -39,7 +39,7 @@ func element(t *testing.T, s string) *xmlstream.Element {
 // XML, octet for octet.
 func TestBothWays(t *testing.T) {
 	stamp := time.Date(2026, 3, 1, 12, 30, 5, 250e6, time.UTC)
-	active := element(t, `<active xmlns='http://jabber.org/protocol/chatstates'/>`)
+	hint := element(t, `<store xmlns='urn:xmpp:hints'/>`)
 	disco := element(t, `<query xmlns='http://jabber.org/protocol/disco#info' node='n#v'><identity category='client'/></query>`)
 	tests := []struct {
 		name string
@@ -75,8 +75,8 @@ func TestBothWays(t *testing.T) {
 		},
 		{
 			"message with unknown children",
-			Message{Body: "x", HasBody: true, Unknown: []*xmlstream.Element{active}},
-			`<message><body>x</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+			Message{Body: "x", HasBody: true, Unknown: []*xmlstream.Element{hint}},
+			`<message><body>x</body><store xmlns='urn:xmpp:hints'/></message>`,
 		},
 		{
 			"message error",
@@ -118,8 +118,8 @@ func TestBothWays(t *testing.T) {
 		},
 		{
 			"iq error with its payload",
-			IQ{ID: "p", Type: "error", Payload: active, Error: NewError(NotAllowed)},
-			`<iq id='p' type='error'><active xmlns='http://jabber.org/protocol/chatstates'/><error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
+			IQ{ID: "p", Type: "error", Payload: hint, Error: NewError(NotAllowed)},
+			`<iq id='p' type='error'><store xmlns='urn:xmpp:hints'/><error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
 		},
 		{
 			"C-1 features before TLS", PreludeFeatures(),
