@@ -25,7 +25,8 @@ func TestPayloads(t *testing.T) {
 		{"XEP-0424", Payloads{Retracts: "7"}, `<retract xmlns='urn:xmpp:message-retract:1' id='7'/>`},
 		{"XEP-0359", Payloads{OriginID: "7"}, `<origin-id xmlns='urn:xmpp:sid:0' id='7'/>`},
 		{
-			"XEP-0444", Payloads{Reactions: &Reactions{ID: "7", Set: []string{"👋", "+1"}}},
+			"XEP-0444",
+			Payloads{Reactions: &Reactions{ID: "7", Set: []string{"👋", "+1"}}},
 			`<reactions xmlns='urn:xmpp:reactions:0' id='7'><reaction>👋</reaction><reaction>+1</reaction></reactions>`,
 		},
 		{"XEP-0444 none", Payloads{Reactions: &Reactions{ID: "7"}}, `<reactions xmlns='urn:xmpp:reactions:0' id='7'></reactions>`},
@@ -38,11 +39,13 @@ func TestPayloads(t *testing.T) {
 		{"XEP-0393", Payloads{Unstyled: true}, `<unstyled xmlns='urn:xmpp:styling:0'/>`},
 		{"XEP-0382", Payloads{Spoiler: &hint}, `<spoiler xmlns='urn:xmpp:spoiler:0'>who did it</spoiler>`},
 		{
-			"XEP-0066", Payloads{Link: &Link{URL: "https://example.org/?a&b", Text: "x"}},
+			"XEP-0066",
+			Payloads{Link: &Link{URL: "https://example.org/?a&b", Text: "x"}},
 			`<x xmlns='jabber:x:oob'><url>https://example.org/?a&amp;b</url><desc>x</desc></x>`,
 		},
 		{
-			"XEP-0080", Payloads{Location: &Location{Lat: 52.5, Lon: -13.25, Accuracy: 20, Text: "hall"}},
+			"XEP-0080",
+			Payloads{Location: &Location{Lat: 52.5, Lon: -13.25, Accuracy: 20, Text: "hall"}},
 			`<geoloc xmlns='http://jabber.org/protocol/geoloc'><lat>52.5</lat><lon>-13.25</lon><accuracy>20</accuracy><text>hall</text></geoloc>`,
 		},
 		{"XEP-0380", Payloads{Encrypted: "eu.siacs"}, `<encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs'/>`},
