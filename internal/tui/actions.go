@@ -14,7 +14,9 @@ const maxBody = 32 << 10
 
 // show opens a conversation.
 func (m *model) show(key string) tea.Cmd {
+	var carried tea.Cmd
 	if m.open != key {
+		carried = m.carry(key)
 		m.current().leave()
 		m.open = key
 		m.note.on = false // it was about the conversation that was left
@@ -28,7 +30,7 @@ func (m *model) show(key string) tea.Cmd {
 		c.known, c.whole = true, true // a mere claim has no past
 	}
 	m.suggest()
-	return tea.Batch(m.loadHistory(c), m.loadDraft(c), m.look4Unread())
+	return tea.Batch(carried, m.loadHistory(c), m.loadDraft(c), m.look4Unread())
 }
 
 // step opens the next or previous row of the roster.

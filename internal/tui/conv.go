@@ -52,6 +52,7 @@ type conv struct {
 	drafted  bool   // the kept draft was taken in
 	saved    uint64 // version of the draft that is on disk
 	saving   bool
+	carried  uint64 // version of a draft that came from elsewhere; untouched, it goes on
 	attempts []attempt
 }
 

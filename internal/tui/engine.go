@@ -98,7 +98,7 @@ func (m *model) loadPeers() tea.Cmd {
 
 // loadHistory asks for the page before the oldest message that is here.
 func (m *model) loadHistory(c *conv) tea.Cmd {
-	if c.asked || c.key == "" || c.known && c.whole || c.key[0] == '~' {
+	if c.asked || c.known && c.whole || c.key[0] == '~' {
 		return nil
 	}
 	c.asked = true
@@ -110,45 +110,6 @@ func (m *model) loadHistory(c *conv) tea.Cmd {
 	return func() tea.Msg {
 		lines, err := m.api.History(m.ctx, key, before, pageSize)
 		return historyMsg{key, before, lines, err}
-	}
-}
-
-func (m *model) loadDraft(c *conv) tea.Cmd {
-	if c.drafted || c.key == "" {
-		return nil
-	}
-	key := c.key
-	return func() tea.Msg {
-		text, err := m.api.Draft(m.ctx, key)
-		if err != nil {
-			text = ""
-		}
-		return draftMsg{key, text}
-	}
-}
-
-// keepDraft writes a draft that changed to disk, a moment after the change.
-func (m *model) keepDraft(c *conv) tea.Cmd {
-	if c.key == "" || c.saving || c.saved == c.draft.Version() {
-		return nil
-	}
-	c.saving = true
-	return after(draftWait, tickMsg{kind: draftTick, key: c.key})
-}
-
-func (m *model) saveDraft(c *conv) tea.Cmd {
-	key, text, version := c.key, c.kept(), c.draft.Version()
-	return func() tea.Msg { return savedMsg{key, version, m.api.SetDraft(m.ctx, key, text)} }
-}
-
-// saveAll writes every draft that changed, before the window closes.
-func (m *model) saveAll(ctx context.Context) {
-	for _, c := range m.convs {
-		if c.saved != c.draft.Version() {
-			if m.api.SetDraft(ctx, c.key, c.kept()) == nil {
-				c.saved = c.draft.Version()
-			}
-		}
 	}
 }
 
@@ -225,33 +186,6 @@ func (m *model) finish(msg sentMsg) (*conv, string) {
 		}
 	}
 	return m.conv(msg.key), ""
-}
-
-func (m *model) gotDraft(msg draftMsg) {
-	c := m.conv(msg.key)
-	if c.drafted {
-		return
-	}
-	c.drafted = true
-	if msg.text == "" {
-		return
-	}
-	if c.draft.IsEmpty() {
-		c.draft.Set(msg.text)
-		c.saved = c.draft.Version()
-		return
-	}
-	c.draft.Set(msg.text + "\n" + c.draft.String()) // typed while it came
-}
-
-func (m *model) gotSaved(msg savedMsg) tea.Cmd {
-	c := m.conv(msg.key)
-	c.saving = false
-	if msg.err != nil {
-		return m.fail(msg.err)
-	}
-	c.saved = msg.version
-	return m.keepDraft(c)
 }
 
 func (m *model) gotDone(msg doneMsg) tea.Cmd {

@@ -129,7 +129,7 @@ func (m *model) reload() tea.Cmd {
 				lines, err := m.api.History(m.ctx, key, 0, pageSize)
 				return historyMsg{key, 0, lines, err}
 			})
-		} else if c.known {
+		} else if c.known && c != m.home {
 			c.known, c.whole, c.lines = false, false, nil
 		}
 	}

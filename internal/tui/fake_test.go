@@ -26,6 +26,7 @@ type fake struct {
 	lines    map[string][]chat.Message
 	drafts   map[string]string
 	looked   []string // what Focus was told
+	viewed   []string // what View was told
 	calls    []string
 	sendErr  error
 	block    chan struct{} // Send waits for it, when not nil
@@ -234,6 +235,13 @@ func (f *fake) SetDraft(_ context.Context, key, text string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drafts[key] = text
+	return nil
+}
+
+func (f *fake) View(_ context.Context, keys []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.viewed = keys
 	return nil
 }
 

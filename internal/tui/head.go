@@ -256,23 +256,29 @@ func (m *model) draftSize(c *conv) []ink.Seg {
 var (
 	hintPeople = hint{ink.Const("Ctrl+K"), ink.Const("people")}
 	hintUnread = hint{ink.Const("Alt+A"), ink.Const("next unread")}
+	hintNews   = hint{ink.Const("Alt+A"), ink.Const("unread")}
 	hintSlash  = hint{ink.Const("/"), ink.Const("commands")}
 	hintHelp   = hint{ink.Const("F1"), ink.Const("help")}
 	hintQuit   = hint{ink.Const("Ctrl+C"), ink.Const("quit")}
 
+	// Below 100 columns the words are short, so that every key has a place.
 	hintsHome   = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next person")}, hintUnread, hintSlash, hintHelp, hintQuit}
+	hintsHome80 = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next")}, hintNews, hintSlash, hintHelp, hintQuit}
+	hintsHome40 = []hint{hintPeople, hintHelp, hintQuit}
 	hintsLocked = []hint{hintPeople, hintUnread, hintSlash, hintHelp}
 	hintsMenu   = []hint{{ink.Const("Tab"), ink.Const("complete")}, {ink.Const("Enter"), ink.Const("run")}, {ink.Const("Esc"), ink.Const("close")}}
 	hintsCard   = []hint{{ink.Const("Tab"), ink.Const("goes to the card")}, {ink.Const("Ctrl+K"), ink.Const("people")}, hintHelp}
-	hintsTalk   = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("new line")})
-	hintsKitty  = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("new line")})
+	hintsTalk   = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("new line")}, hintUnread)
+	hintsKitty  = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("new line")}, hintUnread)
+	hintsTalk80 = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("line")}, hintNews)
+	hintsKit80  = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("line")}, hintNews)
 	hintsShort  = []hint{hintPeople, hintSlash, hintHelp}
 )
 
-func talkHints(line hint) []hint {
+func talkHints(line, unread hint) []hint {
 	return []hint{
 		{ink.Const("Enter"), ink.Const("send")},
-		line, hintSlash, hintPeople, hintUnread,
+		line, hintSlash, hintPeople, unread,
 		{ink.Const("PgUp"), ink.Const("older")},
 		{ink.Const("Tab"), ink.Const("complete")},
 		hintHelp,
@@ -288,14 +294,22 @@ func (m *model) hints(t *talk) []hint {
 		return hintsMenu
 	case m.cardOf() != noCard:
 		return hintsCard
+	case m.open == "" && m.w < mediumColumns:
+		return hintsHome40
+	case m.open == "" && m.w < wideColumns:
+		return hintsHome80
 	case m.open == "":
 		return hintsHome
 	case !m.lockOf().IsEmpty():
 		return hintsLocked
 	case m.w < mediumColumns:
 		return hintsShort
+	case m.kitty && m.w < wideColumns:
+		return hintsKit80
 	case m.kitty:
 		return hintsKitty
+	case m.w < wideColumns:
+		return hintsTalk80
 	}
 	return hintsTalk
 }

@@ -99,9 +99,10 @@ func newModel(ctx context.Context, api chat.API, opt Options) *model {
 		frame: &ink.Frame{}, scratch: &ink.Frame{},
 		focused: true,
 		book:    newBook(), fresh: map[string]bool{}, convs: map[string]*conv{},
-		home: newConv(""),
+		home: newConv(homeKey),
 	}
-	m.home.known, m.home.whole, m.home.drafted = true, true, true
+	m.home.known, m.home.whole = true, true
+	m.convs[homeKey] = m.home
 	m.term = terminalOf(opt.Env)
 	m.setTheme()
 	return m
@@ -110,7 +111,7 @@ func newModel(ctx context.Context, api chat.API, opt Options) *model {
 // Init starts what runs beside the window. Nothing here waits for an answer
 // of the terminal: the first frame is drawn before any comes.
 func (m *model) Init() tea.Cmd {
-	cmds := []tea.Cmd{m.loadStatus(), m.loadPeers(), minute(m.now())}
+	cmds := []tea.Cmd{m.loadStatus(), m.loadPeers(), m.loadDraft(m.home), minute(m.now())}
 	if m.term.asks {
 		cmds = append(cmds, tea.RequestBackgroundColor)
 	}
@@ -211,7 +212,7 @@ func (m *model) answer(msg tea.Msg) tea.Cmd {
 	case sentMsg:
 		return m.gotSent(msg)
 	case draftMsg:
-		m.gotDraft(msg)
+		return m.gotDraft(msg)
 	case savedMsg:
 		return m.gotSaved(msg)
 	case doneMsg:

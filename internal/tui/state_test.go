@@ -421,7 +421,7 @@ func TestWelcome(t *testing.T) {
 			api := newFake()
 			api.status.Fresh, api.status.Nick = true, safetext.Name("quiet-fox")
 			inWindow(t, api, size[0], size[1], func(d *driver) {
-				d.has("Your name", "quiet-fox", "Who may write first?", "(•) everybody asks", "contacts only", "Enter start")
+				d.has("Your name", "quiet-fox", "Who may write first?", "(•) everybody asks", "contacts only", "Enter start", "Ctrl+C leave")
 				d.keys("ctrl+u")
 				d.keys("enter")
 				d.has("a name is needed")
@@ -556,6 +556,7 @@ func TestNoteGoesWithItsCause(t *testing.T) {
 		d.has("choose who to write to")
 		d.keys("alt+1")
 		d.hasNot("choose who to write to")
+		d.keys("ctrl+u")
 		d.typing("/nope")
 		d.keys("enter")
 		d.has("no command")

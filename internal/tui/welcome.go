@@ -129,7 +129,11 @@ func (m *model) drawWelcome(f *ink.Frame) *tea.Cursor {
 		switch {
 		case y == m.h-1:
 			f.Put(ink.L(ink.Fg|ink.OnBar, " "))
-			m.putHints(f, hintsWelcome)
+			hints := hintsWelcome
+			if m.w < mediumColumns {
+				hints = hintsWelcome40
+			}
+			m.putHints(f, hints)
 			f.End(ink.Fg | ink.OnBar)
 			continue
 		case y == m.h-2 && m.note.on:
@@ -184,6 +188,9 @@ var hintsWelcome = []hint{
 	{ink.Const("Esc"), ink.Const("later")},
 	{ink.Const("Ctrl+C"), ink.Const("leave")},
 }
+
+// hintsWelcome40 keeps the way out in sight where not all keys fit.
+var hintsWelcome40 = []hint{hintsWelcome[0], hintsWelcome[1], hintsWelcome[4]}
 
 func (m *model) fieldStyle(field int) ink.Style {
 	if m.welcome.field == field {
