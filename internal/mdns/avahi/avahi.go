@@ -107,8 +107,13 @@ func (n *Node) Publish(ctx context.Context, t mdns.Text) (instance string, err e
 	if err != nil {
 		return "", err
 	}
+	return n.announce(ctx, func(now time.Time, c chan published) { n.publish(now, txt, c) })
+}
+
+// announce has start run by the loop and waits until we are on the air.
+func (n *Node) announce(ctx context.Context, start func(now time.Time, c chan published)) (instance string, err error) {
 	c := make(chan published, 1)
-	if err := n.run(ctx, func(now time.Time) { n.publish(now, txt, c) }); err != nil {
+	if err := n.run(ctx, func(now time.Time) { start(now, c) }); err != nil {
 		return "", err
 	}
 	select {
@@ -134,6 +139,36 @@ func (n *Node) SetText(t mdns.Text) error {
 // Withdraw takes the instance off the network: Avahi says goodbye. The node
 // goes on browsing and may publish again.
 func (n *Node) Withdraw(ctx context.Context) error { return n.run(ctx, n.withdraw) }
+
+// Rename does what Publish does under other names and another port, after a
+// goodbye for the old instance; it fails with mdns.ErrName, and changes
+// nothing, when the names make no instance. It ends Silence.
+func (n *Node) Rename(ctx context.Context, user, machine string, port uint16, t mdns.Text) (instance string, err error) {
+	txt, err := encode(t)
+	if err != nil {
+		return "", err
+	}
+	var fresh names
+	if !fresh.name(user, machine) {
+		return "", mdns.ErrName
+	}
+	return n.announce(ctx, func(now time.Time, c chan published) { n.become(now, fresh, port, txt, c) })
+}
+
+// Silence makes a ghost of us: when it has returned we are no client of the
+// daemon any more, so that it asks and answers nothing for us. A ghost hears
+// nothing: everybody has Left. Call Withdraw before; Rename ends it.
+func (n *Node) Silence() error {
+	return n.run(context.Background(), func(time.Time) { n.silence() })
+}
+
+// Stats returns what can be known: Avahi does not say what is sent and heard
+// on a link.
+func (n *Node) Stats() mdns.Stats {
+	var s mdns.Stats
+	_ = n.run(context.Background(), func(time.Time) { s = n.facts() })
+	return s
+}
 
 // Name is our instance name on the air now, or "" when nothing is announced.
 func (n *Node) Name() string {

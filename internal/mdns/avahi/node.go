@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	mrand "math/rand/v2"
 	"slices"
 	"sync"
@@ -41,6 +42,8 @@ type Node struct {
 	links  map[link.ID]link.Info
 	pub    publication
 	browse browse
+	silent bool // a ghost: no connection to the bus
+	stats  mdns.Stats
 	behind bool // a Resync was queued
 	shed   int  // not yet reported
 	crowd  bool // the report is on its way
@@ -176,6 +179,7 @@ func (n *Node) tell(ev mdns.Event) {
 // overload counts what found no room; one event a second tells of it.
 func (n *Node) overload(shed int) {
 	n.shed += shed
+	n.stats.ShedInstances += shed
 	if n.crowd {
 		return
 	}
@@ -228,4 +232,23 @@ func interfaces(only []string) func(context.Context, func([]link.Info)) error {
 			changed(infos)
 		})
 	}
+}
+
+// facts are the Stats that can be had through the daemon.
+func (n *Node) facts() mdns.Stats {
+	s := n.stats
+	s.Silent = n.silent
+	if n.pub.established {
+		s.Name = n.pub.label
+	}
+	for _, in := range n.browse.byKey {
+		if in.shown {
+			s.Peers++
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(n.links)) {
+		g := n.pub.find(id, false)
+		s.Links = append(s.Links, mdns.LinkStats{ID: id, Name: n.links[id].Name, Live: g != nil && g.ready})
+	}
+	return s
 }

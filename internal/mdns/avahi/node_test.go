@@ -21,6 +21,9 @@ import (
 // face is what both backends have, and what a user of either should hold.
 type face interface {
 	Publish(context.Context, mdns.Text) (string, error)
+	Rename(ctx context.Context, user, machine string, port uint16, t mdns.Text) (string, error)
+	Silence() error
+	Stats() mdns.Stats
 	SetText(mdns.Text) error
 	Withdraw(context.Context) error
 	Name() string

@@ -100,6 +100,20 @@ func (n *Node) publish(now time.Time, txt [][]byte, c chan published) {
 	n.sync(now)
 }
 
+// become publishes the instance under other names, or on another port.
+func (n *Node) become(now time.Time, fresh names, port uint16, txt [][]byte, c chan published) {
+	p := &n.pub
+	n.speak(now)
+	if p.label != fresh.label || n.cfg.Port != port {
+		if p.wanted {
+			n.retract(now)
+		}
+		p.names, p.reported, p.wanted, n.cfg.Port = fresh, "", false, port
+		p.notBefore = time.Time{}
+	}
+	n.publish(now, txt, c)
+}
+
 // withdraw frees the groups: the daemon says goodbye.
 func (n *Node) withdraw(now time.Time) {
 	p := &n.pub
@@ -287,6 +301,8 @@ func (n *Node) rename(now time.Time, which part) {
 	p.conflicts = slices.DeleteFunc(p.conflicts, func(t time.Time) bool { return now.Sub(t) >= squatterWindow })
 	p.conflicts = append(p.conflicts, now)
 	n.retract(now)
+	n.stats.Conflicts++
+	n.stats.Renames++
 	p.next(which, n.rand.Uint32())
 	recent := 0
 	for _, t := range p.conflicts {

@@ -138,9 +138,34 @@ func (n *Node) lost() {
 }
 
 func (n *Node) retry(time.Time) {
+	if n.silent || n.conn != nil { // meanwhile
+		return
+	}
 	if n.connect(false) != nil {
 		n.lost()
 	}
+}
+
+// silence ends what the daemon does for us by ending the connection.
+func (n *Node) silence() {
+	for _, c := range n.pub.waiting {
+		c <- published{err: mdns.ErrWithdrawn}
+	}
+	n.pub.waiting, n.pub.wanted, n.silent = nil, false, true
+	n.hangUp()
+	n.down()
+	for _, in := range n.browse.byKey {
+		n.gone(in, mdns.CauseLinkLost)
+	}
+}
+
+// speak ends silence.
+func (n *Node) speak(now time.Time) {
+	if !n.silent {
+		return
+	}
+	n.silent, n.pause = false, 0
+	n.retry(now)
 }
 
 func (n *Node) hangUp() {
@@ -185,6 +210,7 @@ type view struct {
 // can send us one.
 func (n *Node) signal(now time.Time, s signal) {
 	switch {
+	case n.silent: // it was on its way
 	case s.kind == newOwner && s.sender == busName:
 		if n.owner != "" && s.owner != n.owner {
 			n.down()
