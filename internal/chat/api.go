@@ -42,6 +42,11 @@ type API interface {
 	// empty for none. Its other end is checked when it falls silent.
 	Focus(ctx context.Context, key string) error
 
+	// View tells which rows a person sees right now, by Peer.Key, no more than
+	// the first MaxView: whether the contacts among them are still there is
+	// asked every two minutes.
+	View(ctx context.Context, keys []string) error
+
 	// Draft and SetDraft keep what is being written, on disk, for Peer.Key.
 	Draft(ctx context.Context, key string) (string, error)
 	SetDraft(ctx context.Context, key, text string) error
@@ -50,6 +55,9 @@ type API interface {
 	// stored fact with a higher number comes first.
 	Subscribe(ctx context.Context, since uint64) (Feed, error)
 }
+
+// MaxView is how many rows in view count.
+const MaxView = 128
 
 // Feed is a subscription. A reader that falls behind loses no fact: state
 // events coalesce, and in place of facts that no longer fit it gets one
@@ -108,6 +116,9 @@ type Peer struct {
 	Asks bool `json:"asks,omitempty"`
 	// Of is the contact whose name a key in conflict claims.
 	Of identity.Pin `json:"of,omitzero"`
+	// Namesake is another contact whose name this row goes by, or one that
+	// looks like it: of a claim that never proved a key, and of a contact.
+	Namesake identity.Pin `json:"namesake,omitzero"`
 	// Note says in words what keeps this peer from chatting.
 	Note safetext.Text `json:"note,omitzero"`
 	// Gone: the row is no more (it left, or became part of another row).

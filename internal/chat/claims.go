@@ -177,6 +177,7 @@ func (n *Node) rebind() {
 		}
 	}
 	n.names.setContacts(contacts)
+	n.nameNamesakes(contacts)
 }
 
 // prove records which key answered at a claim: the row of the claim becomes
@@ -272,7 +273,7 @@ func same(a, b Peer) bool {
 	return a.Key == b.Key && a.Fingerprint == b.Fingerprint && a.Name == b.Name && a.Nick == b.Nick &&
 		a.Instance == b.Instance && a.Trust == b.Trust && a.Presence == b.Presence &&
 		a.Message == b.Message && a.Stream == b.Stream && a.Waiting == b.Waiting &&
-		a.Asks == b.Asks && a.Of == b.Of && a.Note == b.Note
+		a.Asks == b.Asks && a.Of == b.Of && a.Namesake == b.Namesake && a.Note == b.Note
 }
 
 func (n *Node) dropRow(key string) {
@@ -293,7 +294,7 @@ func (n *Node) build(id rowID) (Peer, bool) {
 		if c == nil || !n.owner[id.claim].IsZero() {
 			return Peer{}, false
 		}
-		return n.shown(peer.Build(peer.Known{Claims: []peer.Claim{*c}})), true
+		return n.shown(peer.Build(peer.Known{Claims: []peer.Claim{*c}, Namesake: n.namesakeOf(*c)})), true
 	}
 	r := n.remotes[id.pin]
 	if r == nil {
@@ -313,6 +314,9 @@ func (n *Node) known(r *remote) peer.Known {
 	k.Trust, k.Contact = n.judge(r)
 	if k.Trust == trust.Conflict {
 		k.Of, k.Contact = k.Contact.Pin, trust.Contact{}
+	}
+	if isContact(k.Trust) {
+		k.Namesake = n.namesake(r, k.Contact)
 	}
 	if l := r.best(); l != nil {
 		k.Stream = l.facts()
@@ -339,6 +343,7 @@ func (n *Node) shown(r peer.Row) Peer {
 		Waiting:     r.Waiting,
 		Asks:        r.Asks,
 		Of:          r.Of,
+		Namesake:    r.Namesake,
 		Note:        safetext.Line(r.Note),
 	}
 	if p.Name.IsEmpty() {

@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"llchat/internal/identity"
@@ -33,23 +35,45 @@ func (n *Node) Focus(ctx context.Context, key string) error {
 	})
 }
 
-// watchClaims keeps the records of contacts fresh, the open conversation's
-// first: their silent death shows within 120 s (mdns.md 2.6).
-func (n *Node) watchClaims() {
-	var first, rest []string
-	for key, pin := range n.owner {
-		switch {
-		case pin.IsZero():
-		case pin == n.focus:
-			first = append(first, key)
-		default:
-			if c, ok := n.trust.Get(pin); ok && isContact(c.State) {
-				rest = append(rest, key)
+// View implements API. The newest word of any face counts.
+func (n *Node) View(ctx context.Context, keys []string) error {
+	return n.call(ctx, func() error {
+		n.view = nil
+		for _, key := range keys[:min(len(keys), MaxView)] {
+			if row, ok := n.rows[key]; ok && !row.Fingerprint.IsZero() {
+				n.view = append(n.view, row.Fingerprint)
 			}
 		}
+		n.watchClaims()
+		return nil
+	})
+}
+
+// watchClaims keeps the records of contacts fresh, the open conversation's
+// first, then those in view: their silent death shows within 120 s (mdns.md
+// 2.6).
+func (n *Node) watchClaims() {
+	n.disc.Load().Watch(n.watched()...)
+}
+
+// watched lists the claims of contacts in the order in which they matter.
+func (n *Node) watched() []string {
+	var keys []string
+	done := map[identity.Pin]bool{}
+	add := func(pin identity.Pin) {
+		if !done[pin] && n.isContact(pin) {
+			done[pin] = true
+			keys = append(keys, slices.Sorted(maps.Keys(n.owned[pin]))...)
+		}
 	}
-	keys := append(first, rest...)
-	n.disc.Load().Watch(keys[:min(len(keys), mdnsWatch)]...)
+	add(n.focus)
+	for _, pin := range n.view {
+		add(pin)
+	}
+	for pin := range n.owned {
+		add(pin)
+	}
+	return keys[:min(len(keys), mdnsWatch)]
 }
 
 // mdnsWatch is how many records discovery keeps fresh (mdns.Node.Watch).

@@ -69,6 +69,7 @@ type state struct {
 	events     <-chan mdns.Event                    // of discovery, nil while there is none
 	claims     map[string]*peer.Claim               // by instance key
 	bearers    peer.Bearers                         // who bore which instance last
+	book       nameBook                             // names of contacts that rows were compared with
 	owner      map[string]identity.Pin              // claim -> the key it is shown under
 	owned      map[identity.Pin]map[string]struct{} // and back
 	remotes    map[identity.Pin]*remote             // every proven key we know or talk to
@@ -79,6 +80,7 @@ type state struct {
 	lapse      map[string]time.Time                 // health items told for a while
 	focus      identity.Pin                         // whose conversation is looked at
 	focusTimer *time.Timer
+	view       []identity.Pin           // whose rows a person sees
 	newKeys    rate                     // unknown keys handled (L-11)
 	firsts     map[string]chan struct{} // claims to which a first message is under way
 

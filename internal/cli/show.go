@@ -99,6 +99,11 @@ func (e *early) Focus(ctx context.Context, key string) error {
 	return err
 }
 
+func (e *early) View(ctx context.Context, keys []string) error {
+	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.View(ctx, keys) })
+	return err
+}
+
 func (e *early) Draft(ctx context.Context, key string) (string, error) {
 	return with(ctx, e, func(a chat.API) (string, error) { return a.Draft(ctx, key) })
 }

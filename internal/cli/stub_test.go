@@ -122,6 +122,7 @@ func (s *stub) History(context.Context, string, int64, int) ([]chat.Message, err
 	return []chat.Message{toBob, fromBob}, nil
 }
 func (s *stub) Focus(context.Context, string) error            { return nil }
+func (s *stub) View(context.Context, []string) error           { return nil }
 func (s *stub) Draft(context.Context, string) (string, error)  { return "half a thou", nil }
 func (s *stub) SetDraft(context.Context, string, string) error { return nil }
 

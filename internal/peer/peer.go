@@ -56,6 +56,9 @@ type Known struct {
 	Asks    bool   // its request waits
 	Name    string // last name of a stranger that is not connected now
 	Of      identity.Pin
+
+	// Namesake is another contact whose name this one goes by.
+	Namesake identity.Pin
 }
 
 // Row is one peer as a face shows it. Text in it is raw: whoever draws it
@@ -76,6 +79,7 @@ type Row struct {
 	Waiting   bool
 	Asks      bool
 	Of        identity.Pin
+	Namesake  identity.Pin
 	Note      string
 }
 
@@ -98,7 +102,7 @@ func ClaimKey(instance string) string {
 
 // Build makes the row.
 func Build(k Known) Row {
-	r := Row{Pin: k.Pin, Trust: k.Trust, Asks: k.Asks, Of: k.Of, LastSeen: k.Contact.LastSeen}
+	r := Row{Pin: k.Pin, Trust: k.Trust, Asks: k.Asks, Of: k.Of, Namesake: k.Namesake, LastSeen: k.Contact.LastSeen}
 	for _, c := range k.Claims {
 		r.addClaim(c, c.Pin == k.Pin)
 	}

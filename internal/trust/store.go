@@ -135,6 +135,21 @@ func (s *Store) Namesake(pin identity.Pin, names []string) (Contact, bool) {
 	return same[0], true
 }
 
+// NamedLike is Namesake for a contact: only petnames of others count, which
+// the user gave, or both of two contacts would be marked.
+func (s *Store) NamedLike(pin identity.Pin, names []string) (Contact, bool) {
+	var mine []string
+	for _, name := range names {
+		mine = append(mine, keys(name)...)
+	}
+	for _, c := range s.current.Load().namesakes(pin, names) {
+		if slices.Contains(mine, key(c.Petname)) {
+			return c, true
+		}
+	}
+	return Contact{}, false
+}
+
 // Seen notes that a contact was here: call it when its stream is ready, never
 // for a claim. Keys that are no contacts are left alone. The disk is written
 // when a name or address is new, else at most once an hour.

@@ -233,6 +233,11 @@ func (c *Client) Focus(ctx context.Context, key string) error {
 	return c.call(ctx, "focus", params{Key: key}, nil)
 }
 
+// View implements chat.API.
+func (c *Client) View(ctx context.Context, keys []string) error {
+	return c.call(ctx, "view", params{Keys: keys[:min(len(keys), chat.MaxView)]}, nil)
+}
+
 // Draft implements chat.API.
 func (c *Client) Draft(ctx context.Context, key string) (text string, err error) {
 	return text, c.call(ctx, "draft", params{Key: key}, &text)

@@ -127,10 +127,10 @@ func TestEveryMethod(t *testing.T) {
 	if d, err := c.Draft(ctx, "k"); err != nil || d != "draft of k" {
 		t.Errorf("draft: %q, %v", d, err)
 	}
-	if err := errors.Join(c.Set(ctx, "nick", "x"), c.SetDraft(ctx, "k", "half"), c.Focus(ctx, "k")); err != nil {
+	if err := errors.Join(c.Set(ctx, "nick", "x"), c.SetDraft(ctx, "k", "half"), c.Focus(ctx, "k"), c.View(ctx, []string{"k", "~l"})); err != nil {
 		t.Error(err)
 	}
-	want := []string{"send bob a\nb", "set nick x", "draft k half", "focus k"}
+	want := []string{"send bob a\nb", "set nick x", "draft k half", "focus k", "view k ~l"}
 	if d := cmp.Diff(want, f.seen()); d != "" {
 		t.Error(d)
 	}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +89,11 @@ func (f *fake) SetDraft(_ context.Context, key, text string) error {
 
 func (f *fake) Focus(_ context.Context, key string) error {
 	f.note("focus " + key)
+	return nil
+}
+
+func (f *fake) View(_ context.Context, keys []string) error {
+	f.note("view " + strings.Join(keys, " "))
 	return nil
 }
 

@@ -235,6 +235,7 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 		return a.History(ctx, p.Who, p.Before, min(p.Most, maxPage))
 	},
 	"focus": func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Focus(ctx, p.Key) },
+	"view":  func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.View(ctx, p.Keys) },
 	"draft": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Draft(ctx, p.Key) },
 	"setDraft": func(ctx context.Context, a chat.API, p params) (any, error) {
 		return nil, a.SetDraft(ctx, p.Key, p.Text)
