@@ -115,12 +115,12 @@ func (p *parser) line(start, end int, f Form) {
 // white space follows; the first one like it that does not follow white space
 // closes, if there is something between.
 func (p *parser) inline(start, end int, f Form) {
-	var never Form // no sign of that kind closes from here on
+	var never Form // no sign of that kind closes from here on: looked for once
 	from, opens := start, true
 	for i := start; i < end; {
 		r, size := utf8.DecodeRuneInString(p.text[i:end])
 		form := formOf(r)
-		if form == 0 || !opens || never&form != 0 {
+		if form == 0 || !opens || never&form != 0 || !p.mayOpen(i, end) {
 			opens = unicode.IsSpace(r)
 			i += size
 			continue
@@ -128,9 +128,7 @@ func (p *parser) inline(start, end int, f Form) {
 		closing := p.closing(i, end)
 		if closing < 0 {
 			never |= form
-			opens = false
-			i += size
-			continue
+			continue // now it is a sign like any other
 		}
 		p.add(from, i, f)
 		p.add(i, i+1, f|form|Sign)
@@ -153,13 +151,22 @@ func formOf(r rune) Form {
 	return signs[r]
 }
 
-// closing finds the end of the span that opens at i; -1 when there is none,
-// and then there is none further on either.
+// mayOpen reports whether something follows the sign at i that it could hold.
+func (p *parser) mayOpen(i, end int) bool {
+	r, size := utf8.DecodeRuneInString(p.text[i+1 : end])
+	return size > 0 && !unicode.IsSpace(r) && p.text[i+1] != p.text[i]
+}
+
+// closing finds the sign that closes the one at i; -1 when there is none, and
+// then there is none for a later one either.
 func (p *parser) closing(i, end int) int {
-	sign := p.text[i]
-	r, _ := utf8.DecodeRuneInString(p.text[i+1 : end])
-	if i+1 >= end || unicode.IsSpace(r) {
-		return p.further(i, end)
+	for j := i + 2; j < end; j++ {
+		if p.text[j] != p.text[i] {
+			continue
+		}
+		if r, _ := utf8.DecodeLastRuneInString(p.text[i:j]); !unicode.IsSpace(r) {
+			return j
+		}
 	}
-	return p.find(sign, i+1, end)
+	return -1
 }
