@@ -26,6 +26,7 @@ type cache struct {
 	dirty     []*instance
 	resolved  []*instance // Resolve is answered
 	resolving int         // instances with Resolve under way
+	fetching  int         // and with FetchAvatar
 	number    uint64
 	shed      int
 	overload  timer
@@ -82,6 +83,7 @@ type instance struct {
 	fetch     questions // SRV and TXT that did not come by themselves
 	reconfirm questions
 	resolve   questions
+	picture   *questions // nil: not asked for
 	poof      poof
 }
 
@@ -217,6 +219,7 @@ func (e *Engine) remove(now time.Time, in *instance, cause Cause) {
 		e.endResolve(in)
 		e.emit(Event{Kind: Resolved, Peer: in.last, OK: false})
 	}
+	e.endPicture(in, nil)
 	if in.shown {
 		in.shown = false
 		in.last.Seen = in.seen

@@ -50,6 +50,7 @@ func (e *Engine) instanceDue(now time.Time, in *instance) {
 	}
 	e.askFetch(now, in)
 	e.askResolve(now, in)
+	e.askPicture(now, in)
 	if !in.wait.IsZero() && !now.Before(in.wait) {
 		in.wait = time.Time{}
 		e.touch(in)
@@ -252,6 +253,10 @@ func (e *Engine) arm(now time.Time, in *instance) {
 			need(q.next)
 			need(q.end)
 		}
+	}
+	if in.picture != nil {
+		need(in.picture.next)
+		need(in.picture.end)
 	}
 	e.timers.set(&in.timer, at)
 }

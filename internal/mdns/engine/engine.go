@@ -63,6 +63,7 @@ const (
 	Withdrawn                 // both goodbyes are out
 	Resolved                  // Peer, OK: the answer to Resolve
 	Health                    // Fact, Name: see Fact
+	Pictured                  // Peer.Key, Data, OK: the answer to FetchAvatar
 )
 
 // Cause says why an instance left.
@@ -86,6 +87,7 @@ type Event struct {
 	Name  string
 	Shed  int
 	OK    bool
+	Data  []byte // the picture
 }
 
 // Peer is what is claimed about an instance.

@@ -42,6 +42,7 @@ func (e *Engine) publish(now time.Time, txt []byte) {
 	e.silent = false
 	o.wanted, o.established = true, false
 	o.txt, o.wantTXT = bytes.Clone(txt), bytes.Clone(txt)
+	e.turnPicture(now)
 	delete(o.former, o.instanceKey)
 	delay := e.between(0, probeSpread)
 	for _, l := range e.sorted() {

@@ -46,6 +46,9 @@ func (e *Engine) learn(now time.Time, l *linkState, in input) {
 			e.learnSRV(now, v, r)
 		}
 	})
+	if e.cache.fetching > 0 {
+		each(func(r *wire.Record) { e.learnPicture(l, r) })
+	}
 	if len(l.hosts) == 0 {
 		return
 	}
@@ -120,6 +123,7 @@ func (e *Engine) goodbyePTR(now time.Time, l *linkState, name wire.Name) {
 	v.ptr.expires = earlier(v.ptr.expires, now.Add(grace))
 	v.ptr.stage = saidGoodbye
 	in.fetch, v.wants = questions{}, wants{} // 174-9.2
+	e.endPicture(in, nil)
 	e.arm(now, in)
 }
 

@@ -27,6 +27,7 @@ type own struct {
 	reported    string
 	txt         []byte // on the air
 	wantTXT     []byte // to be there as soon as the update rate allows
+	pictures    pictures
 
 	user, machine       string // wanted
 	userAdd, machineAdd string // what was appended because of conflicts
@@ -143,6 +144,7 @@ const (
 	slotMeta
 	slotSRV
 	slotTXT
+	slotNULL // the avatar; not there unless the TXT record names it
 	slotAddr
 	slotNSECInstance
 	slotNSECHost
@@ -169,6 +171,8 @@ func (e *Engine) record(l *linkState, s slot) ownRecord {
 		r.SRV = wire.SRV{Port: e.cfg.Port, Target: o.host}
 	case slotTXT:
 		r.Name, r.Type, r.TXT = o.instance, wire.TypeTXT, o.txt
+	case slotNULL:
+		r.Name, r.Type, r.Raw = o.instance, wire.TypeNULL, o.pictures.onAir.data
 	case slotAddr:
 		r.Name, r.Type, r.TTL, r.Addr = o.host, wire.TypeA, ttlHost, s.addr
 		if s.addr.Is6() {
@@ -176,7 +180,7 @@ func (e *Engine) record(l *linkState, s slot) ownRecord {
 		}
 	case slotNSECInstance:
 		r.Name, r.Type = o.instance, wire.TypeNSEC
-		r.NSEC = wire.NSEC{Next: o.instance, Types: []wire.Type{wire.TypeTXT, wire.TypeSRV}}
+		r.NSEC = wire.NSEC{Next: o.instance, Types: o.instanceTypes()}
 	case slotNSECHost:
 		r.Name, r.Type, r.TTL = o.host, wire.TypeNSEC, ttlHost // 6.1: as the missing record
 		r.NSEC = wire.NSEC{Next: o.host, Types: l.families()}

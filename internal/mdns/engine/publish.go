@@ -31,6 +31,7 @@ type publication struct {
 	lost      int             // tie-breaks lost to somebody who did not come
 	gaps      []time.Duration // between the announcements still to come
 	announced bool
+	extra     []wire.Record // goes along with the next announcement
 }
 
 // startGaps are the pauses between the announcements at 0, 1 and 3 s. A change
@@ -66,7 +67,7 @@ func (e *Engine) SetText(now time.Time, txt []byte) {
 	e.now = now
 	o := &e.own
 	o.wantTXT = bytes.Clone(txt)
-	if !o.wanted || bytes.Equal(o.wantTXT, o.txt) {
+	if !o.wanted || bytes.Equal(o.wantTXT, o.txt) && o.pictureStands() {
 		e.timers.stop(&o.change)
 		return
 	}
@@ -95,10 +96,11 @@ func (o *own) updateAt(now time.Time) time.Time {
 // applyText announces the wanted TXT data: the full set, never a goodbye.
 func (e *Engine) applyText(now time.Time) {
 	o := &e.own
-	if !o.wanted || bytes.Equal(o.txt, o.wantTXT) {
+	if !o.wanted || bytes.Equal(o.txt, o.wantTXT) && o.pictureStands() {
 		return
 	}
 	o.txt = o.wantTXT
+	e.turnPicture(now)
 	if !o.established {
 		return // the first announcement will carry it
 	}
@@ -150,6 +152,8 @@ func (e *Engine) announce(now time.Time, l *linkState, gaps []time.Duration) {
 		l.responder.mark(now, s)
 		m.Answers = append(m.Answers, e.record(l, s).rec)
 	}
+	m.Answers = append(m.Answers, l.pub.extra...)
+	l.pub.extra = nil
 	if len(m.Answers) > 0 {
 		e.multicast(l, &m)
 	}
@@ -205,6 +209,10 @@ func (e *Engine) goodbye(now time.Time) []Send {
 			r := e.record(l, slot{kind: k}).rec
 			r.TTL = 0
 			m.Answers = append(m.Answers, r)
+		}
+		if l.responder.pictured && !e.own.pictures.onAir.none() {
+			m.Answers = append(m.Answers, e.pictureBye(l, e.own.pictures.onAir))
+			l.responder.pictured = false
 		}
 		e.multicast(l, &m)
 	}

@@ -26,6 +26,8 @@ type responder struct {
 	pending map[slot]time.Time // not to be multicast before
 	timer   timer
 	trains  map[netip.AddrPort]*train
+
+	pictured bool // somebody on the link was told our picture
 }
 
 // train is a query whose known answers go on in further packets (7.2).
@@ -53,7 +55,12 @@ func (e *Engine) clearResponder(l *linkState) {
 }
 
 // ready is when s may be multicast again.
-func (r *responder) ready(s slot) time.Time { return r.sent[s].Add(recordPause) }
+func (r *responder) ready(s slot) time.Time {
+	if isPicture(s) {
+		return r.sent[s].Add(picturePause)
+	}
+	return r.sent[s].Add(recordPause)
+}
 
 func (r *responder) mark(now time.Time, s slot) {
 	r.sent[s] = now
@@ -117,11 +124,15 @@ func (e *Engine) matching(l *linkState, q wire.Question) []slot {
 	case e.own.instanceKey:
 		switch q.Type {
 		case wire.TypeANY:
-			return []slot{{kind: slotSRV}, {kind: slotTXT}}
+			return e.withPicture(slot{kind: slotSRV}, slot{kind: slotTXT})
 		case wire.TypeSRV:
 			return []slot{{kind: slotSRV}}
 		case wire.TypeTXT:
 			return []slot{{kind: slotTXT}}
+		case wire.TypeNULL:
+			if s := e.withPicture(); len(s) > 0 {
+				return s
+			}
 		}
 		return []slot{{kind: slotNSECInstance}}
 	case e.own.hostKey:
@@ -179,6 +190,9 @@ func (e *Engine) defend(now time.Time, l *linkState, in input, want []slot) {
 		return
 	}
 	for _, s := range want {
+		if isPicture(s) {
+			continue // the others defend the name, and are smaller
+		}
 		at := later(now, l.responder.sent[s].Add(defendPause))
 		l.responder.pend(s, at)
 		e.timers.sooner(&l.responder.timer, at)
@@ -210,6 +224,9 @@ func (e *Engine) scheduleAt(l *linkState, want []slot, at time.Time) {
 func (e *Engine) respond(now time.Time, l *linkState) {
 	r := &l.responder
 	var due []slot
+	if e.own.pictures.onAir.none() {
+		delete(r.pending, slot{kind: slotNULL})
+	}
 	for s, at := range r.pending {
 		if !at.After(now) {
 			due = append(due, s)
@@ -230,6 +247,7 @@ func (e *Engine) respond(now time.Time, l *linkState) {
 	m := wire.Message{Response: true, Authoritative: true}
 	for _, s := range due {
 		r.mark(now, s)
+		r.pictured = r.pictured || isPicture(s)
 		m.Answers = append(m.Answers, e.record(l, s).rec)
 	}
 	for _, s := range extra {
@@ -273,7 +291,11 @@ func (e *Engine) unicastReply(now time.Time, l *linkState, in input, want []slot
 	var direct []slot
 	for _, s := range want {
 		quarter := time.Duration(e.record(l, s).rec.TTL) * time.Second / 4
-		if now.Sub(l.responder.sent[s]) < quarter && in.onLink {
+		alone := now.Sub(l.responder.sent[s]) < quarter
+		if isPicture(s) {
+			alone = in.onLink && e.mayReply(now, l) // 5.4 is a SHOULD; this is large
+		}
+		if alone && in.onLink {
 			direct = append(direct, s)
 		} else {
 			multicast = append(multicast, s)
@@ -296,7 +318,8 @@ func (e *Engine) unicastReply(now time.Time, l *linkState, in input, want []slot
 // legacyReply answers a querier that is not on port 5353 as a plain DNS server
 // would (6.7): its ID and questions, short TTLs, no flush bit.
 func (e *Engine) legacyReply(now time.Time, l *linkState, in input, want []slot) {
-	if !e.sources.reply(now, in.src.Addr().Unmap()) {
+	want = e.small(l, want)
+	if len(want) == 0 || !e.sources.reply(now, in.src.Addr().Unmap()) {
 		return
 	}
 	m := wire.Message{ID: in.msg.ID, Response: true, Authoritative: true, Legacy: true}
