@@ -3,8 +3,10 @@ package dnssd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"llchat/internal/mdns"
@@ -38,6 +40,7 @@ type Limits struct {
 	Events     int           // events queued for the reader, 1,024
 	MinRefresh time.Duration // no record is asked for again sooner, 10 s
 	MaxRefresh time.Duration // every record is asked for again by then, 5 min
+	NewEvery   time.Duration // newcomers are asked for by then, MaxRefresh: one question, whatever the TTL of the list
 	Stale      time.Duration // how long records are served past their TTL when no server answers, 10 min
 }
 
@@ -80,6 +83,34 @@ func (e Event) MDNS() (ev mdns.Event, ok bool) {
 	}
 	k, ok := kinds[e.Kind]
 	return mdns.Event{Kind: k, Cause: e.Cause, Peer: e.Peer.Peer, Shed: e.Shed}, ok
+}
+
+// CheckDomain says in an *Error why a domain cannot be one to browse; nil: it
+// can.
+func CheckDomain(s string) error {
+	_, err := checkDomain(s)
+	return err
+}
+
+// ParseServers reads addresses of name servers, with or without a port, at most
+// three as in resolv.conf(5). An empty text has none.
+func ParseServers(s string) ([]netip.AddrPort, error) {
+	var servers []netip.AddrPort
+	for word := range strings.FieldsSeq(strings.ReplaceAll(s, ",", " ")) {
+		server, err := netip.ParseAddrPort(word)
+		if err != nil {
+			a, err := netip.ParseAddr(word)
+			if err != nil {
+				return nil, &Error{Op: "name server", What: fmt.Sprintf("%q", word), Err: errors.New("no address"), Hint: "write it as 192.0.2.53 or 192.0.2.53:53"}
+			}
+			server = netip.AddrPortFrom(a, dnsPort)
+		}
+		servers = append(servers, server)
+	}
+	if len(servers) > maxServers {
+		return nil, &Error{Op: "name server", What: fmt.Sprintf("%q", s), Err: fmt.Errorf("%d are too many", len(servers)), Hint: fmt.Sprintf("name %d at most", maxServers)}
+	}
+	return servers, nil
 }
 
 // Open starts to browse a domain and returns at once. It fails only when the

@@ -32,6 +32,7 @@ func (l Limits) withDefaults() Limits {
 		Events:     cmp.Or(l.Events, defaultEvents),
 		MinRefresh: cmp.Or(l.MinRefresh, defaultMinRefresh),
 		MaxRefresh: cmp.Or(l.MaxRefresh, defaultMaxRefresh),
+		NewEvery:   cmp.Or(l.NewEvery, l.MaxRefresh, defaultMaxRefresh),
 		Stale:      cmp.Or(l.Stale, defaultStale),
 	}
 }

@@ -50,7 +50,7 @@ func (b *Browser) listed(now time.Time, ans *answer) {
 	trouble := b.list.err != nil
 	b.list.err, b.list.failures = nil, 0
 	b.list.expires = now.Add(hold)
-	b.list.due = now.Add(max(jitter(hold), b.cfg.Limits.MinRefresh))
+	b.list.due = now.Add(max(jitter(min(hold, b.cfg.Limits.NewEvery)), b.cfg.Limits.MinRefresh))
 	if trouble {
 		b.tell(Event{Kind: Recovered})
 	}

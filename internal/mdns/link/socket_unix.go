@@ -18,14 +18,7 @@ import (
 // openGroup opens the socket of one family on one interface. The port is
 // shared with the responder of the system (RFC 6762 section 15).
 func openGroup(f family, i netmon.Interface) (socket, error) {
-	bind := netip.IPv4Unspecified()
-	switch {
-	case bindGroup:
-		bind = f.group()
-	case f == ipv6Family:
-		bind = netip.IPv6Unspecified()
-	}
-	conn, err := listen(f, bind, i.Index)
+	conn, err := listen(f, bindTo(f), i.Index)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s %s: %w", i.Name, f, err)
 	}
@@ -34,6 +27,17 @@ func openGroup(f family, i netmon.Interface) (socket, error) {
 		return nil, fmt.Errorf("multicast on %s %s: %w", i.Name, f, err)
 	}
 	return u, nil
+}
+
+// bindTo is the address that a group socket is bound to.
+func bindTo(f family) netip.Addr {
+	switch {
+	case bindGroup:
+		return f.group()
+	case f == ipv6Family:
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
 }
 
 // openUnicast tells whether nobody else has the port, and opens the socket for
