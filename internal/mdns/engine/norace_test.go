@@ -4,7 +4,4 @@ package engine
 
 import "time"
 
-const (
-	floodTime   = time.Minute            // T-23
-	largeBudget = 300 * time.Millisecond // issue 3
-)
+const floodTime = time.Minute // T-23

@@ -5,7 +5,4 @@ package engine
 import "time"
 
 // The race detector makes everything ten times slower.
-const (
-	floodTime   = 5 * time.Second
-	largeBudget = 5 * time.Second
-)
+const floodTime = 5 * time.Second

@@ -28,7 +28,7 @@ func (e *Engine) Packet(now time.Time, p link.Packet) {
 	case p.Multicast:
 		e.hearEcho(now, l, p.Data)
 	}
-	m, err := wire.Parse(p.Data)
+	m, err := wire.ParseFirst(p.Data, l.records(len(p.Data)))
 	if err != nil || m.Opcode != 0 || m.Rcode != 0 { // RFC 6762 18.3, 18.11
 		return
 	}
@@ -56,6 +56,19 @@ func (e *Engine) room(now time.Time, l *linkState, src netip.Addr, own bool, siz
 	}
 	return l.load.takeMany(now, frames, linkRate, linkRate) ||
 		e.sources.known(src, e.cfg.Pinned) && l.reserve.takeMany(now, frames, reserveRate, reserveRate)
+}
+
+// largeRecords is how many records of a packet in fragments are read. RFC 6762
+// 17 allows one, and only because it would not fit otherwise; who sends more
+// wants us to work.
+const largeRecords = 16
+
+// records is how many records of a packet of that size are read.
+func (l *linkState) records(size int) int {
+	if size > max(frameSize, l.info.MTU) {
+		return largeRecords
+	}
+	return wire.MaxRecords
 }
 
 // input is one packet that was parsed, with what is known about its sender.

@@ -78,7 +78,7 @@ func hasAddr(ip string) func(netip.AddrPort) bool {
 // and the user hears of a crowd.
 func TestL23_NewInstancesASecond(t *testing.T) {
 	l, a := ready(t)
-	const all, each = 12_000, 50
+	const all, each = 12_000, 20 // what fits one frame
 	for i := 0; i < all; i += each {
 		src := fmt.Sprintf("10.0.%d.%d", 1+i/each/250, 1+i/each%250)
 		m := wire.Message{Response: true}

@@ -18,11 +18,14 @@ var errFull = errors.New("wire: bound reached")
 // Parse decodes one packet within the bounds of the package comment. Counts in
 // the header that promise more than the packet holds are not an error when it
 // ends behind a complete question or record.
-func Parse(data []byte) (Message, error) {
+func Parse(data []byte) (Message, error) { return ParseFirst(data, MaxRecords) }
+
+// ParseFirst is Parse that stops behind so many records.
+func ParseFirst(data []byte, records int) (Message, error) {
 	if len(data) < headerLen || len(data) > MaxPacket {
 		return Message{}, ErrFraming
 	}
-	p := parser{msg: data, off: headerLen}
+	p := parser{msg: data, off: headerLen, limit: min(records, MaxRecords)}
 	m := header(data)
 	err := p.message(&m)
 	if errors.Is(err, errFull) {
@@ -53,6 +56,7 @@ type parser struct {
 	msg     []byte
 	off     int
 	records int
+	limit   int // of records
 	skipped int
 	names   nameTable
 }
@@ -127,11 +131,11 @@ func (p *parser) question() (Question, error) {
 func (p *parser) section(n int) ([]Record, error) {
 	var out []Record
 	// The header may lie: memory follows what the packet can hold.
-	if room := min(n, (len(p.msg)-p.off)/11, MaxRecords); room > 0 {
+	if room := min(n, (len(p.msg)-p.off)/11, p.limit-p.records); room > 0 {
 		out = make([]Record, 0, room)
 	}
 	for i := 0; i < n && p.off < len(p.msg); i++ {
-		if p.records >= MaxRecords {
+		if p.records >= p.limit {
 			return out, errFull
 		}
 		p.records++

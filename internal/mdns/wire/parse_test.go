@@ -141,6 +141,12 @@ func TestL20_Bounds(t *testing.T) {
 			t.Errorf("%d records, %d skipped", got, m.Skipped)
 		}
 	})
+	t.Run("fewer records are wanted", func(t *testing.T) {
+		m, err := ParseFirst(raw([4]int{0, 5, 5, 5}, strings.Repeat(rr(TypeNULL, ""), 15)), 7)
+		if err != nil || len(m.Answers) != 5 || len(m.Authority) != 2 || len(m.Additional) != 0 || m.Skipped != 1 {
+			t.Errorf("%d, %d and %d records, %d skipped, error %v", len(m.Answers), len(m.Authority), len(m.Additional), m.Skipped, err)
+		}
+	})
 	t.Run("names", func(t *testing.T) {
 		// Each record points into a long name at another place, so that each
 		// costs a new copy.
