@@ -15,6 +15,8 @@ const (
 	askFirst    = time.Second
 	askLast     = time.Hour
 	askCrowd    = 200         // more peers than that, and nothing new: back off faster
+	askLossy    = 50          // unless more than one in so many answered though listed
+	askEcho     = time.Second // this soon after our question is an answer to it (7.2: 500 ms for a train)
 	askJump     = time.Minute // to here first, to askLast next (mdns.md 2.5)
 	refreshGap  = 5 * time.Second
 	ownEcho     = 500 * time.Millisecond // a question this soon after ours is taken for ours
@@ -27,6 +29,7 @@ type asking struct {
 	last  time.Time     // last time it was asked, by us
 	gap   time.Duration // until the next time
 	fresh bool          // something new came since
+	again int           // who answered though they were listed: they had not heard it all
 	saved bool          // the last question was somebody else's
 }
 
@@ -52,15 +55,34 @@ func (e *Engine) askAgain(now time.Time, l *linkState) {
 	switch {
 	case a.gap == 0:
 		a.gap = askFirst
-	case len(e.cache.byKey) > askCrowd && !a.fresh && a.gap < askJump:
-		a.gap = askJump
-	case len(e.cache.byKey) > askCrowd && !a.fresh:
-		a.gap = askLast
-	default:
+	case !e.settled(a):
 		a.gap = min(2*a.gap, askLast)
+	case a.gap < askJump:
+		a.gap = askJump
+	default:
+		a.gap = askLast
 	}
-	a.fresh = false
+	a.fresh, a.again = false, 0
 	e.timers.set(&a.timer, now.Add(a.gap+e.between(0, a.gap/50+1)))
+}
+
+// settled says whether to ask a crowd on is useless: nobody new answered the
+// last question, and nobody whom it listed. Listed ones who answer missed a
+// part of it, so the link loses packets, and somebody unknown may have missed
+// it as well: silence proves nothing there.
+func (e *Engine) settled(a *asking) bool {
+	n := len(e.cache.byKey)
+	return n > askCrowd && !a.fresh && a.again*askLossy <= n
+}
+
+// noteAnswer notes a PTR record heard anew that v had before.
+func (l *linkState) noteAnswer(now time.Time, v *view) {
+	switch a := &l.ask; {
+	case v.ptr.left(now) <= v.ptr.ttl/2:
+		a.fresh = true // we did not list it: the question was worth asking
+	case !a.last.IsZero() && v.ptr.at.Before(a.last) && now.Sub(a.last) < askEcho:
+		a.again++
+	}
 }
 
 // askSoon brings the next question forward because a PTR record nears its end.
@@ -99,6 +121,7 @@ func byKey(a, b *instance) int { return cmp.Compare(a.key, b.key) }
 // noteQuestions treats a question of ours that somebody else has just asked as
 // asked (7.3).
 func (e *Engine) noteQuestions(now time.Time, l *linkState, in input) {
+	e.noteKnown(l, in)
 	for _, q := range in.msg.Questions {
 		if q.Unicast {
 			continue
@@ -117,6 +140,20 @@ func (e *Engine) noteQuestions(now time.Time, l *linkState, in input) {
 			}
 		}
 	}
+}
+
+// noteKnown looks at what somebody else lists as known. Nothing is learned from
+// it (7.1), but a name that we do not have says that our picture has a hole: we
+// ask on at the pace of 5.2. We do not ask about the name itself: whoever makes
+// names up would have all of us ask about them.
+func (e *Engine) noteKnown(l *linkState, in input) {
+	if in.own || l.ask.fresh || len(e.cache.byKey) <= askCrowd {
+		return // it changes nothing
+	}
+	l.ask.fresh = slices.ContainsFunc(in.msg.Answers, func(r wire.Record) bool {
+		return r.Type == wire.TypePTR && r.TTL > 0 && r.Name.Equal(service) && !r.PTR.Equal(e.own.instance) &&
+			e.cache.byKey[keyOf(r.PTR)] == nil
+	})
 }
 
 // sameQuestion says whether our next question is about due, and nobody would

@@ -94,8 +94,8 @@ func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r *wire.Record) 
 		in.name, in.label = r.PTR, label
 		e.touch(in)
 	}
-	if v.ptr.known() && v.ptr.left(now) <= v.ptr.ttl/2 {
-		l.ask.fresh = true // we did not list it: the question was worth asking
+	if v.ptr.known() {
+		l.noteAnswer(now, v)
 	}
 	v.ptr = life(now, r, minPTR)
 	in.seen = now
