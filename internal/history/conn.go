@@ -106,10 +106,22 @@ func (q *query) time(t time.Time) *query {
 	if !t.IsZero() {
 		return q.int(t.UnixMilli())
 	}
+	return q.null()
+}
+
+func (q *query) null() *query {
 	if q.args++; q.err == nil {
 		q.err = q.stmt.BindNull(q.args)
 	}
 	return q
+}
+
+// ref binds the id of another message, or NULL for none.
+func (q *query) ref(id string) *query {
+	if id == "" {
+		return q.null()
+	}
+	return q.id(id)
 }
 
 // id binds an id of a message. Ids as llchat makes them are kept as 16 octets

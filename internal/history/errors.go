@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	problemDamaged = "is damaged"
+
 	hintAway = "put a backup in its place, or move it away to begin with an empty history"
 	hintKey  = `the file "key" of the profile has to be the one it was made with: restore that, or move the history away to begin with an empty one`
 	hintFull = "make room on the disk and send again; nothing stored is lost"
@@ -22,14 +24,20 @@ func explain(op, path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, sqlite3.IOERR) && full(path):
+		// Not every layer says which error of the disk it was.
+		err = errors.Join(ErrNoSpace, err)
+		problem, hint = ErrNoSpace.Error(), hintFull
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, sqlite3.NOTADB):
 		problem, hint = "cannot be read with this key", hintKey
 	case errors.Is(err, sqlite3.CORRUPT):
-		problem, hint = "is damaged", hintAway
-	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC):
-		problem, hint = "no space left on the disk", hintFull
+		err = errors.Join(ErrDamaged, err)
+		problem, hint = problemDamaged, hintAway
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, syscall.ENOSPC), quota(err):
+		err = errors.Join(ErrNoSpace, err)
+		problem, hint = ErrNoSpace.Error(), hintFull
 	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.PERM), errors.Is(err, fs.ErrPermission):
 		problem, hint = "cannot be written", "check the owner and the mode of the file and its folder"
 	case errors.Is(err, sqlite3.IOERR):

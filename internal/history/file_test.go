@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,7 +240,7 @@ func TestPragmas(t *testing.T) {
 	s := open(t, dbPath(t))
 	want := map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "temp_store": "2",
-		"page_size": "4096", "application_id": "1819042664", "user_version": "1",
+		"page_size": "4096", "application_id": "1819042664", "user_version": strconv.Itoa(len(migrations)),
 	}
 	for name, c := range map[string]*conn{"writer": s.w, "reader": s.r} {
 		for pragma, want := range want {
@@ -268,16 +269,16 @@ func setVersion(t *testing.T, path, version string) {
 
 func TestNewerSchemaRefused(t *testing.T) {
 	path := dbPath(t)
-	setVersion(t, path, "2")
+	setVersion(t, path, "3")
 	e := refused(t, path, testKey)
-	if !strings.Contains(e.Problem, "newer llchat (schema 2, this one knows 1)") || !strings.Contains(e.Hint, "update llchat") {
+	if !strings.Contains(e.Problem, "newer llchat (schema 3, this one knows 2)") || !strings.Contains(e.Hint, "update llchat") {
 		t.Errorf("%q, hint %q", e.Problem, e.Hint)
 	}
 }
 
 func TestMigration(t *testing.T) {
 	future := standard
-	future.steps = append(future.steps[:1:1], "ALTER TABLE message ADD COLUMN replaces", "CREATE TABLE room (id INTEGER PRIMARY KEY)")
+	future.steps = append(future.steps[:2:2], "ALTER TABLE message ADD COLUMN replaces", "CREATE TABLE room (id INTEGER PRIMARY KEY)")
 	path := dbPath(t)
 	s := open(t, path)
 	add(t, s, in(bob, 1, "from before"))
@@ -287,7 +288,7 @@ func TestMigration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, err := s.w.version(); v != 3 || err != nil {
+		if v, err := s.w.version(); v != 4 || err != nil {
 			t.Errorf("version %d, %v", v, err)
 		}
 		if _, _, err := s.Append(in(bob, 2, "after")); err != nil {
@@ -299,7 +300,7 @@ func TestMigration(t *testing.T) {
 		closeStore(t, s)
 	}
 	refused(t, path, testKey)
-	copied := open(t, path+".v1")
+	copied := open(t, path+".v2")
 	if page := bodies(must[[]Message](t)(copied.Page(bob, 0, 9))); !cmp.Equal(page, []string{"from before"}) {
 		t.Errorf("copy of the old file: %q", page)
 	}
@@ -307,16 +308,16 @@ func TestMigration(t *testing.T) {
 
 func TestMigrationFailsWhole(t *testing.T) {
 	future := standard
-	future.steps = append(future.steps[:1:1], "CREATE TABLE room (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
+	future.steps = append(future.steps[:2:2], "CREATE TABLE room (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
 	path := dbPath(t)
 	closeStore(t, open(t, path))
 	if s, err := future.open(path, testKey); err == nil {
 		closeStore(t, s)
 		t.Fatal("opened")
-	} else if !strings.Contains(err.Error(), "schema 3") {
+	} else if !strings.Contains(err.Error(), "schema 4") {
 		t.Errorf("error %v does not say which step failed", err)
 	}
-	s := open(t, path) // still of schema 1
+	s := open(t, path) // still of schema 2
 	if n, _, err := s.w.query("SELECT count(*) FROM sqlite_schema WHERE name = 'room'").number(); n != 0 || err != nil {
 		t.Errorf("half a migration is left: %d, %v", n, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"llchat/internal/identity"
@@ -12,9 +13,22 @@ import (
 // ReasonExpired is why a message failed that nobody fetched for 30 days.
 const ReasonExpired = "expired"
 
-// columns of a message, in the order of columnMessage.
-const selectMessage = `SELECT m.row, m.seq, m.id, p.pin, m.out, m.body, m.state, m.reason, m.time, m.delay
-	FROM message m JOIN peer p ON p.id = m.peer `
+// selectMessage and fromMessage give the columns that columnMessage reads.
+// detail is looked up only for rows that have one: no row is found by NULL.
+const (
+	selectMessage = `SELECT m.row, m.seq, m.id, p.pin, m.out, iif(m.kind, d.text, m.body), m.state, m.reason, m.time, m.delay,
+	m.kind, m.flags, m.target, d.reply, d.quote, d.hint, d.edited, d.retracted, d.ours, d.theirs ` + fromMessage
+	fromMessage = "FROM message m JOIN peer p ON p.id = m.peer " + withDetail
+	withDetail  = "LEFT JOIN detail d ON d.row = iif(m.flags & 8, m.row, NULL) "
+)
+
+// Flags of a message, as stored.
+const (
+	flagSpoiler = 1 << iota
+	flagUnstyled
+	flagMarkable
+	flagDetail // there is a row in detail
+)
 
 func (q *query) columnMessage() Message {
 	m := Message{
@@ -28,11 +42,62 @@ func (q *query) columnMessage() Message {
 		Reason:    q.stmt.ColumnText(7),
 		Time:      q.columnTime(8),
 		Delay:     q.columnTime(9),
+		Kind:      kindOf(q.stmt.ColumnInt64(10)),
 	}
 	if q.stmt.ColumnBool(4) {
 		m.Direction = Out
 	}
+	flags := q.stmt.ColumnInt64(11)
+	m.Spoiler = flags&flagSpoiler != 0
+	m.Unstyled = flags&flagUnstyled != 0
+	m.Markable = flags&flagMarkable != 0
+	if flags&flagDetail != 0 {
+		q.columnDetail(&m)
+	}
 	return m
+}
+
+func (q *query) columnDetail(m *Message) {
+	m.Target, m.Reply = q.columnID(12), q.columnID(13)
+	quote := uint64(q.stmt.ColumnInt64(14))
+	m.Quote = Range{uint32(quote >> 32), uint32(quote)}
+	m.Hint = q.stmt.ColumnText(15)
+	m.Edited, m.Retracted = q.columnTime(16), q.columnTime(17)
+	m.Ours, m.Theirs = splitEmoji(q.stmt.ColumnText(18)), splitEmoji(q.stmt.ColumnText(19))
+	if m.Kind == Reaction {
+		m.Emoji, m.Body = splitEmoji(m.Body), ""
+	}
+}
+
+func (m *Message) flags() (flags int64) {
+	if m.Spoiler {
+		flags |= flagSpoiler
+	}
+	if m.Unstyled {
+		flags |= flagUnstyled
+	}
+	if m.Markable {
+		flags |= flagMarkable
+	}
+	if m.detailed() {
+		flags |= flagDetail
+	}
+	return flags
+}
+
+// detailed reports whether a new message needs a row in detail.
+func (m *Message) detailed() bool {
+	return m.Kind != Chat || m.Reply != "" || m.Hint != "" || m.Quote != Range{}
+}
+
+func (k Kind) code() int64 { return int64(slices.Index(kinds, k)) }
+
+// kindOf takes what it does not know for deleted, so that it is not shown.
+func kindOf(code int64) Kind {
+	if code < 0 || code >= int64(len(kinds)) {
+		return Deleted
+	}
+	return kinds[code]
 }
 
 // messages reads all rows of the query.
@@ -86,19 +151,13 @@ func stamp(t time.Time) time.Time {
 // Append stores a message, giving it its row and number, and returns when it
 // is on the disk. The same id from the same peer in the same direction is the
 // same message: fresh is false then, and what comes back is the one stored.
+//
+// The kind is Chat, whatever m says; what became of a message starts empty.
 func (s *Store) Append(m Message) (stored Message, fresh bool, err error) {
-	if len(m.Body) > maxBody || len(m.ID) > maxID || m.ID == "" {
-		return Message{}, false, ErrTooLarge
-	}
-	m.Time = stamp(m.Time)
-	if !m.Delay.IsZero() {
-		m.Delay = stamp(m.Delay)
-	}
-	if m.State == "" {
-		m.State = Queued
-		if m.Direction == In {
-			m.State = Received
-		}
+	m.Kind, m.Target, m.Emoji = Chat, "", nil
+	m.Edited, m.Retracted, m.Ours, m.Theirs = time.Time{}, time.Time{}, nil, nil
+	if err := m.complete(); err != nil {
+		return Message{}, false, err
 	}
 	var refused error
 	err = s.write("append", func(c *conn) error {
@@ -112,6 +171,25 @@ func (s *Store) Append(m Message) (stored Message, fresh bool, err error) {
 	return stored, fresh, nil
 }
 
+// complete checks the sizes and fills in what is left open.
+func (m *Message) complete() error {
+	if len(m.Body) > maxBody || len(m.ID) > maxID || m.ID == "" ||
+		len(m.Target) > maxID || len(m.Reply) > maxID || len(m.Hint) > maxHint {
+		return ErrTooLarge
+	}
+	m.Time = stamp(m.Time)
+	if !m.Delay.IsZero() {
+		m.Delay = stamp(m.Delay)
+	}
+	if m.State == "" {
+		m.State = Queued
+		if m.Direction == In {
+			m.State = Received
+		}
+	}
+	return nil
+}
+
 func (s *Store) append(c *conn, m Message) (stored Message, fresh bool, refused, err error) {
 	peer, err := s.peer(c, m.Peer)
 	if err != nil {
@@ -122,7 +200,7 @@ func (s *Store) append(c *conn, m Message) (stored Message, fresh bool, refused,
 		return old, false, nil, err
 	}
 	if m.Direction == Out && m.State.pending() {
-		if refused, err = s.book(c, peer, int64(len(m.Body))); refused != nil || err != nil {
+		if refused, err = s.book(c, peer, int64(len(m.text()))); refused != nil || err != nil {
 			return m, false, refused, err
 		}
 	}
@@ -130,13 +208,38 @@ func (s *Store) append(c *conn, m Message) (stored Message, fresh bool, refused,
 		return m, false, nil, err
 	}
 	m.Row = int64(m.Seq)
-	err = c.query(`INSERT INTO message (row, seq, peer, out, id, state, pending, time, delay, reason, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).
+	s.unindexed++
+	return m, true, nil, insert(c, peer, &m)
+}
+
+// text is what is stored of a message: its body, or what it says about
+// another one.
+func (m *Message) text() string {
+	if m.Kind == Reaction {
+		return strings.Join(m.Emoji, "\n")
+	}
+	return m.Body
+}
+
+func insert(c *conn, peer int64, m *Message) error {
+	body := m.Body
+	if m.Kind != Chat {
+		body = "" // in detail, where search does not look
+	}
+	q := c.query(`INSERT INTO message (row, seq, peer, out, id, state, pending, time, delay, reason, body, kind, flags, target)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).
 		int(m.Row).int(m.Row).int(peer).flag(m.Direction == Out).id(m.ID).
 		int(m.State.code()).flag(m.State.pending()).time(m.Time).time(m.Delay).
-		text(m.Reason).text(m.Body).exec()
-	s.unindexed++
-	return m, err == nil, nil, err
+		text(m.Reason).text(body).int(m.Kind.code()).int(m.flags()).ref(m.Target)
+	if err := q.exec(); err != nil || !m.detailed() {
+		return err
+	}
+	q = c.query("INSERT INTO detail (row, reply, quote, hint, text) VALUES (?, ?, ?, ?, ?)").
+		int(m.Row).ref(m.Reply).int(int64(uint64(m.Quote.Start)<<32 | uint64(m.Quote.End))).text(m.Hint)
+	if m.Kind == Chat {
+		return q.null().exec() // the first text, once there is a second one
+	}
+	return q.text(m.text()).exec()
 }
 
 // peer returns the number of a pin in the database.
@@ -155,11 +258,14 @@ func (s *Store) peer(c *conn, pin identity.Pin) (int64, error) {
 	return n, err
 }
 
+const selectLoad = "SELECT count(*), coalesce(sum(octet_length(iif(m.kind, d.text, m.body))), 0) FROM message m " +
+	withDetail + "WHERE m.peer = ? AND m.pending"
+
 // book takes room in a peer's outbox, or refuses (L-14).
 func (s *Store) book(c *conn, peer, size int64) (refused, err error) {
 	l, known := s.outbox[peer]
 	if !known {
-		q := c.query("SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM message WHERE peer = ? AND pending").int(peer)
+		q := c.query(selectLoad).int(peer)
 		if q.next() {
 			l = load{q.stmt.ColumnInt64(0), q.stmt.ColumnInt64(1)}
 		}
@@ -269,14 +375,17 @@ func (s *Store) OutboxPeers() (pins []identity.Pin, err error) {
 	return pins, err
 }
 
+// pageOf leaves out what is about other messages: it shows on them.
+const pageOf = "WHERE p.pin = ? AND m.row < ? AND m.kind = 0 ORDER BY m.row DESC LIMIT ?"
+
 // Page returns the newest n messages with the peer before a row (0: the end),
-// oldest first. n is at most 1,000.
+// oldest first. n is at most 1,000. All are of kind Chat.
 func (s *Store) Page(peer identity.Pin, before int64, n int) (list []Message, err error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
 	err = s.read("page", func(c *conn) error {
-		list, err = c.query(selectMessage + "WHERE p.pin = ? AND m.row < ? ORDER BY m.row DESC LIMIT ?").
+		list, err = c.query(selectMessage + pageOf).
 			pin(peer).int(before).int(rows(n)).messages()
 		return err
 	})
@@ -309,12 +418,12 @@ func (s *Store) Since(seq uint64, n int) (facts []Fact, err error) {
 
 func factsAfter(c *conn, after, n int64) ([]Fact, error) {
 	// Unchanged messages are found by their row, changed ones by the index.
-	unchanged, err := c.query(selectMessage + "WHERE m.row > ? AND m.seq = m.row ORDER BY m.row LIMIT ?").
+	unchanged, err := c.query(selectMessage + "WHERE m.row > ? AND m.seq = m.row AND NOT p.gone ORDER BY m.row LIMIT ?").
 		int(after).int(n).messages()
 	if err != nil {
 		return nil, err
 	}
-	changed, err := c.query(selectMessage + "WHERE m.seq > ? AND m.seq <> m.row ORDER BY m.seq LIMIT ?").
+	changed, err := c.query(selectMessage + "WHERE m.seq > ? AND m.seq <> m.row AND NOT p.gone ORDER BY m.seq LIMIT ?").
 		int(after).int(n).messages()
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ const applicationID = 0x6c6c6368
 
 // migrations brings a database from schema version i to i+1. What was once
 // released never changes; a new version is a new entry.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // schema1: a message's row is its first seq, so that only messages that
 // changed since need an entry in an index by seq. Pins are kept once, in
@@ -66,6 +66,36 @@ CREATE TABLE waiting (
 );
 
 CREATE TABLE draft (peer TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+`
+
+// schema2: what is said about messages (README 7). A correction, a retraction
+// and a set of reactions are messages too, of another kind: they wait in the
+// outbox and are known when they come again, and target is the id they mean.
+// Their text is in detail, so that search knows only what is shown. detail
+// has a row only where there is something to keep. A peer that is gone is one
+// whose messages are being removed; seen is the last row the user has seen.
+const schema2 = `
+ALTER TABLE message ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN target;
+CREATE INDEX message_target ON message (peer, target) WHERE kind <> 0;
+
+CREATE TABLE detail (
+	row        INTEGER PRIMARY KEY,
+	reply,
+	quote      INTEGER,
+	hint       TEXT,
+	text       TEXT,
+	edited     INTEGER,
+	retracted  INTEGER,
+	ours       TEXT,
+	theirs     TEXT,
+	ours_at    INTEGER,
+	theirs_at  INTEGER
+);
+
+ALTER TABLE peer ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE peer ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;
 `
 
 // version is the schema version of the open database.

@@ -31,6 +31,7 @@ type Store struct {
 	reserved  uint64                 // the counter's limit once the transaction commits
 	unindexed int                    // messages that search does not know yet
 	logPages  int                    // length of the write-ahead log
+	unswept   bool                   // a conversation is being removed
 }
 
 // load is how full an outbox is.
@@ -62,6 +63,11 @@ func (s *Store) recall() error {
 	n, _, err := s.w.query(`SELECT count(*) FROM message
 		WHERE row > (SELECT value FROM meta WHERE name = 'indexed')`).number()
 	s.seq.next, s.seq.limit, s.reserved, s.unindexed = uint64(seq), uint64(seq), uint64(seq), int(n)
+	if err != nil {
+		return err
+	}
+	n, _, err = s.w.query("SELECT EXISTS (SELECT 1 FROM peer WHERE gone)").number()
+	s.unswept = n > 0
 	return err
 }
 

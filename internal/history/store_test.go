@@ -268,10 +268,9 @@ func TestQueryPlans(t *testing.T) {
 	for _, sql := range []string{
 		selectMessage + "WHERE p.pin = ? AND m.id = ? AND m.out = ?",
 		selectMessage + "WHERE p.pin = ? AND m.pending ORDER BY m.row",
-		selectMessage + "WHERE p.pin = ? AND m.row < ? ORDER BY m.row DESC LIMIT ?",
-		selectMessage + "WHERE m.row > ? AND m.seq = m.row ORDER BY m.row LIMIT ?",
-		selectMessage + "WHERE m.seq > ? AND m.seq <> m.row ORDER BY m.seq LIMIT ?",
-		"SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM message WHERE peer = ? AND pending",
+		selectMessage + pageOf, selectMessage + oneAfter, selectMessage + allAfter, selectAbout, selectLoad,
+		selectMessage + "WHERE m.row > ? AND m.seq = m.row AND NOT p.gone ORDER BY m.row LIMIT ?",
+		selectMessage + "WHERE m.seq > ? AND m.seq <> m.row AND NOT p.gone ORDER BY m.seq LIMIT ?",
 		"SELECT row, body FROM message WHERE row > ? ORDER BY row",
 	} {
 		q := s.r.query("EXPLAIN QUERY PLAN " + sql)

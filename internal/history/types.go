@@ -24,6 +24,15 @@ const (
 	maxPage          = 1000                // rows one read returns
 )
 
+// Limits of our own for what is said about messages: generous for people,
+// small beside the stanza that would have to carry more (L-08).
+const (
+	maxHint     = 255 // octets of the words over a spoiler
+	maxVersions = 16  // texts kept of one message besides the first one
+	maxEmoji    = 20  // reactions of one person to one message
+	maxEmojiLen = 64  // octets of one reaction; the longest emoji has 35
+)
+
 // Direction of a message.
 type Direction string
 
@@ -46,6 +55,21 @@ const (
 	Received  State = "received"
 )
 
+// Kind says what a message is.
+type Kind string
+
+// Kinds. All but Chat are said about another message, the target.
+const (
+	Chat       Kind = ""
+	Correction Kind = "correction" // XEP-0308
+	Retraction Kind = "retraction" // XEP-0424
+	Reaction   Kind = "reaction"   // XEP-0444
+	Deleted    Kind = "deleted"    // removed here, by this user; only its id is left
+)
+
+// kinds are kept as numbers; the order is that of schema 2 and may only grow.
+var kinds = []Kind{Chat, Correction, Retraction, Reaction, Deleted}
+
 // Message is one message of a conversation.
 type Message struct {
 	Row       int64  // orders the conversation by when we first saw the message
@@ -58,7 +82,28 @@ type Message struct {
 	Reason    string    // why it is not delivered yet
 	Time      time.Time // when we wrote it or first saw it; milliseconds, UTC
 	Delay     time.Time // the peer's word for when it was written; never orders
+
+	Kind   Kind
+	Target string   // id of the message that this one is about; not of kind Chat
+	Emoji  []string // kind Reaction: the complete set, none to take all back
+
+	Reply    string // id of the message that this one answers
+	Quote    Range  // the part of Body that repeats what is answered
+	Spoiler  bool   // hidden until asked for
+	Hint     string // what a spoiler is about
+	Unstyled bool   // XEP-0393: show the text as it is
+	Markable bool   // the sender wants to know when it was displayed
+
+	// What became of it. Body is the newest text, and empty once retracted.
+	Edited    time.Time // when we saw the newest text, zero if it is the first
+	Retracted time.Time // when we saw that the sender took it back
+	Ours      []string  // our reactions
+	Theirs    []string  // the reactions of the peer
 }
+
+// Range is a part of a body, counted in code points (XEP-0426): from Start up
+// to, without, End.
+type Range struct{ Start, End uint32 }
 
 // Request is a stranger's key that waits for the user.
 type Request struct {
@@ -96,6 +141,16 @@ var (
 	ErrTooLarge = errors.New("history: text or id is too large")   // L-12, L-15
 	ErrNotFound = errors.New("history: no such message")           //
 	ErrRate     = errors.New("history: too many new keys at once") // L-11
+	ErrGone     = errors.New("history: the message was taken back")
+)
+
+// Troubles that an *Error may wrap.
+var (
+	// ErrNoSpace: the disk is full. Nothing stored is lost, the message at
+	// hand is not stored, and the store goes on once there is room.
+	ErrNoSpace = errors.New("no space left on the disk")
+	// ErrDamaged: the file is not whole. Salvage saves what can be read.
+	ErrDamaged = errors.New("the file is damaged")
 )
 
 // Error is trouble with the file that the user can act on.

@@ -34,10 +34,18 @@ func (s *Store) write(op string, do func(*conn) error) error {
 // in gets an answer.
 func (s *Store) writer() {
 	group := make([]job, 0, maxGroup)
+	ready := make(chan struct{})
+	close(ready)
 	for {
+		var idle chan struct{}
+		if s.unswept {
+			idle = ready
+		}
 		select {
 		case <-s.closing:
 			return
+		case <-idle:
+			s.sweep()
 		case j := <-s.jobs:
 			group = s.collect(append(group[:0], j))
 			s.commit(group)
@@ -116,17 +124,19 @@ func (s *Store) maintain() {
 
 // index brings the search index up to the newest message.
 func (s *Store) index() error {
-	err := s.w.transact("BEGIN IMMEDIATE", func(c *conn) error {
-		err := c.query(`INSERT INTO search (rowid, body) SELECT row, body FROM message
-			WHERE row > (SELECT value FROM meta WHERE name = 'indexed') ORDER BY row`).exec()
-		if err != nil {
-			return err
-		}
-		return c.query(`UPDATE meta SET value = (SELECT coalesce(max(row), 0) FROM message)
-			WHERE name = 'indexed'`).exec()
-	})
+	err := s.w.transact("BEGIN IMMEDIATE", indexRows)
 	if err == nil {
 		s.unindexed = 0
 	}
 	return err
+}
+
+func indexRows(c *conn) error {
+	err := c.query(`INSERT INTO search (rowid, body) SELECT row, body FROM message
+		WHERE row > (SELECT value FROM meta WHERE name = 'indexed') ORDER BY row`).exec()
+	if err != nil {
+		return err
+	}
+	return c.query(`UPDATE meta SET value = (SELECT coalesce(max(row), 0) FROM message)
+		WHERE name = 'indexed'`).exec()
 }

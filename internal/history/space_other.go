@@ -1,0 +1,8 @@
+//go:build !unix
+
+package history
+
+// full cannot tell here; the error of a write does.
+func full(string) bool { return false }
+
+func quota(error) bool { return false }
