@@ -31,6 +31,12 @@ type API interface {
 	Accept(ctx context.Context, who string) (Peer, error)
 	Block(ctx context.Context, who string) (Peer, error)
 
+	// Add looks for somebody at an address, without multicast: IPv4, IPv6 or a
+	// host name, with or without a port. The key that answers is shown, and is
+	// looked for there from then on; it is not pinned before something is sent
+	// to it, or it is accepted.
+	Add(ctx context.Context, address string) (Peer, error)
+
 	// Set changes nick, status, message, visibility or strangers.
 	Set(ctx context.Context, key, value string) error
 

@@ -302,10 +302,12 @@ func (n *Node) build(id rowID) (Peer, bool) {
 	}
 	k := n.known(r)
 	if k.Trust == trust.Retired || !isContact(k.Trust) && k.Trust != trust.Blocked &&
-		k.Stream == nil && !k.Asks && len(k.Claims) == 0 {
+		k.Stream == nil && !k.Asks && len(k.Claims) == 0 && !n.seeks(id.pin) {
 		return Peer{}, false
 	}
-	return n.shown(peer.Build(k)), true
+	p := n.shown(peer.Build(k))
+	n.withAdded(&p)
+	return p, true
 }
 
 // known gathers what there is about a key.

@@ -211,6 +211,8 @@ func (n *Node) opened(c *stream.Conn) {
 		}
 	case state == trust.Conflict:
 		n.conflict(r, of)
+	case state == trust.Unknown && p.Dialled:
+		c.SetStanding(stream.Stranger) // its key was wanted, yet nobody accepted it
 	case state == trust.Blocked && p.Dialled:
 		c.End() // blocked while we dialled, or it answers where another was looked for
 	}
@@ -316,7 +318,7 @@ func (r *remote) told() bool {
 // forgetStranger drops the record of a key that is neither connected nor kept
 // by the user: strangers must not fill the memory.
 func (n *Node) forgetStranger(r *remote) {
-	if _, kept := n.trust.Get(r.pin); kept || len(r.live) > 0 || r.request != nil {
+	if _, kept := n.trust.Get(r.pin); kept || len(r.live) > 0 || r.request != nil || n.seeks(r.pin) {
 		return
 	}
 	delete(n.remotes, r.pin)

@@ -96,11 +96,11 @@ func (n *Node) retrySoon(r *remote) {
 // wants reports whether something waits for a stream to this contact.
 func (n *Node) wants(r *remote) bool {
 	c, ok := n.trust.Get(r.pin)
+	if r.redial.wanted && ok && isContact(c.State) || n.seeks(r.pin) {
+		return true
+	}
 	if !ok || !isContact(c.State) {
 		return false
-	}
-	if r.redial.wanted {
-		return true
 	}
 	box, err := n.hist.Outbox(r.pin)
 	return err == nil && len(box) > 0
@@ -148,7 +148,8 @@ func (n *Node) retryNow(r *remote) {
 		return
 	}
 	keys, known := n.placesOf(r)
-	if len(keys) == 0 && len(known) == 0 {
+	byHand := n.addedFor(r.pin)
+	if len(keys) == 0 && len(known) == 0 && len(byHand) == 0 {
 		r.redial.wanted = false // its next announcement begins anew
 		n.notHere(r)
 		return
@@ -157,6 +158,9 @@ func (n *Node) retryNow(r *remote) {
 	r.redial.running = true
 	n.start(func() {
 		err := n.dialContact(n.ctx, r.pin, keys, known)
+		if len(byHand) > 0 && (err != nil || len(keys)+len(known) == 0) {
+			err = n.dialByHand(n.ctx, r.pin, byHand)
+		}
 		n.post(func() { n.dialled(r, err) })
 	})
 }
@@ -326,6 +330,11 @@ func (n *Node) dialAddr(ctx context.Context, to netip.AddrPort, want *identity.P
 	if err := n.mayDial(to); err != nil {
 		return nil, err
 	}
+	return n.dialSlot(ctx, to, want, name)
+}
+
+// dialSlot makes one stream as soon as few enough are being made.
+func (n *Node) dialSlot(ctx context.Context, to netip.AddrPort, want *identity.Pin, name string) (*stream.Conn, error) {
 	select {
 	case n.dials <- struct{}{}:
 	case <-ctx.Done():

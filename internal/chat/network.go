@@ -27,8 +27,14 @@ func realNetwork(only []string) (Network, error) {
 		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 			return d.DialContext(ctx, "tcp", to.String())
 		},
+		Lookup:     lookupHost,
 		Interfaces: func() []Interface { return usableInterfaces(only) },
 	}, nil
+}
+
+// lookupHost asks the system's resolver.
+func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
 // checkInterfaces wants the names that the user gave to exist.

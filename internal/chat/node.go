@@ -85,6 +85,7 @@ type state struct {
 	firsts     map[string]chan struct{} // claims to which a first message is under way
 
 	endpoints endpoints // told by common contacts
+	added     []added   // addresses that the user gave, oldest first
 	outside   outside   // what the network sees of us
 }
 

@@ -104,6 +104,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.post(n.publish)
 	n.post(n.finishAccepts)
 	n.post(n.retryAll)
+	n.post(n.dialAdded)
 	n.post(n.sweep)
 	return nil
 }
@@ -297,6 +298,9 @@ func (n *Node) recall() error {
 		n.touch(c.Pin)
 	}
 	n.rebind()
+	if err := n.readAdded(); err != nil {
+		return err
+	}
 	requests, err := n.hist.Requests()
 	if err != nil {
 		return err

@@ -34,6 +34,8 @@ type Network struct {
 	Source func() (link.Source, error)
 	Listen func(ctx context.Context, port uint16) ([]net.Listener, uint16, error)
 	Dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// Lookup finds the addresses of a host name; nil: there are none.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Interfaces are the ones in use, for Status; nil: none.
 	Interfaces func() []Interface
 }

@@ -85,6 +85,10 @@ func (e *early) Block(ctx context.Context, who string) (chat.Peer, error) {
 	return with(ctx, e, func(a chat.API) (chat.Peer, error) { return a.Block(ctx, who) })
 }
 
+func (e *early) Add(ctx context.Context, address string) (chat.Peer, error) {
+	return with(ctx, e, func(a chat.API) (chat.Peer, error) { return a.Add(ctx, address) })
+}
+
 func (e *early) Set(ctx context.Context, key, value string) error {
 	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.Set(ctx, key, value) })
 	return err

@@ -38,6 +38,13 @@ var bobRow = chat.Peer{
 	Encrypts: new(true), Stream: true, Addresses: []string{"10.77.0.2:41873"}, LastSeen: noon,
 }
 
+// carolRow is somebody who was added by address.
+var carolRow = chat.Peer{
+	Key: carol.String(), Fingerprint: carol, Name: safetext.Name("carol"), Instance: safetext.Name("carol@ivy-03nm"),
+	Trust: chat.Unknown, Presence: chat.Online, Encrypts: new(true), Stream: true,
+	Addresses: []string{"10.80.0.3:5298"}, LastSeen: noon, Waiting: true,
+}
+
 // danRow is a mere claim.
 var danRow = chat.Peer{
 	Key: "~dan@fig-k2x9", Name: safetext.Name("dan"), Nick: safetext.Name("dan"), Instance: safetext.Name("dan@fig-k2x9"),
@@ -111,6 +118,11 @@ func (s *stub) Block(context.Context, string) (chat.Peer, error) {
 	p := bobRow
 	p.Trust = chat.Blocked
 	return p, s.err
+}
+
+func (s *stub) Add(_ context.Context, address string) (chat.Peer, error) {
+	s.note("add " + address)
+	return carolRow, s.err
 }
 
 func (s *stub) Set(_ context.Context, key, value string) error {

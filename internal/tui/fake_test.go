@@ -199,6 +199,13 @@ func (f *fake) Block(_ context.Context, who string) (chat.Peer, error) {
 	return *p, nil
 }
 
+func (f *fake) Add(_ context.Context, address string) (chat.Peer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("add %s", address)
+	return chat.Peer{Key: "~added", Addresses: []string{address}}, nil
+}
+
 func (f *fake) Set(_ context.Context, key, value string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -218,6 +218,11 @@ func (c *Client) Block(ctx context.Context, who string) (p chat.Peer, err error)
 	return p, c.call(ctx, "block", params{Who: who}, &p)
 }
 
+// Add implements chat.API.
+func (c *Client) Add(ctx context.Context, address string) (p chat.Peer, err error) {
+	return p, c.call(ctx, "add", params{Address: address}, &p)
+}
+
 // Set implements chat.API.
 func (c *Client) Set(ctx context.Context, key, value string) error {
 	return c.call(ctx, "set", params{Key: key, Value: value}, nil)

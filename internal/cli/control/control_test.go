@@ -130,7 +130,10 @@ func TestEveryMethod(t *testing.T) {
 	if err := errors.Join(c.Set(ctx, "nick", "x"), c.SetDraft(ctx, "k", "half"), c.Focus(ctx, "k"), c.View(ctx, []string{"k", "~l"})); err != nil {
 		t.Error(err)
 	}
-	want := []string{"send bob a\nb", "set nick x", "draft k half", "focus k", "view k ~l"}
+	if p, err := c.Add(ctx, "192.0.2.7:5298"); err != nil || p.Key != "c" {
+		t.Errorf("add: %+v, %v", p, err)
+	}
+	want := []string{"send bob a\nb", "set nick x", "draft k half", "focus k", "view k ~l", "add 192.0.2.7:5298"}
 	if d := cmp.Diff(want, f.seen()); d != "" {
 		t.Error(d)
 	}

@@ -64,14 +64,15 @@ type rpcError struct {
 
 // params holds the parameters of every method.
 type params struct {
-	Who    string   `json:"who,omitempty"`
-	Text   string   `json:"text,omitempty"`
-	Key    string   `json:"key,omitempty"`
-	Keys   []string `json:"keys,omitempty"`
-	Value  string   `json:"value,omitempty"`
-	Before int64    `json:"before,omitempty"`
-	Most   int      `json:"most,omitempty"`
-	Since  uint64   `json:"since,omitempty"`
+	Who     string   `json:"who,omitempty"`
+	Text    string   `json:"text,omitempty"`
+	Key     string   `json:"key,omitempty"`
+	Keys    []string `json:"keys,omitempty"`
+	Address string   `json:"address,omitempty"`
+	Value   string   `json:"value,omitempty"`
+	Before  int64    `json:"before,omitempty"`
+	Most    int      `json:"most,omitempty"`
+	Since   uint64   `json:"since,omitempty"`
 }
 
 // failure turns an error into its answer.

@@ -71,6 +71,11 @@ func (f *fake) Block(_ context.Context, who string) (chat.Peer, error) {
 	return chat.Peer{Key: who, Trust: chat.Blocked}, nil
 }
 
+func (f *fake) Add(_ context.Context, address string) (chat.Peer, error) {
+	f.note("add " + address)
+	return chat.Peer{Key: "c", Addresses: []string{address}}, nil
+}
+
 func (f *fake) Set(_ context.Context, key, value string) error {
 	f.note("set " + key + " " + value)
 	return nil

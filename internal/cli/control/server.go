@@ -227,6 +227,7 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"send":     func(ctx context.Context, a chat.API, p params) (any, error) { return a.Send(ctx, p.Who, p.Text) },
 	"accept":   func(ctx context.Context, a chat.API, p params) (any, error) { return a.Accept(ctx, p.Who) },
 	"block":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
+	"add":      func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
 	"set":      func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
 	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
 		if p.Most <= 0 {
