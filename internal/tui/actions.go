@@ -22,6 +22,7 @@ func (m *model) show(key string) tea.Cmd {
 		m.note.on = false // it was about the conversation that was left
 		m.onCard = false
 		m.carded = ""
+		m.endConflict(key)
 	}
 	m.screen = talking
 	m.menu.close()

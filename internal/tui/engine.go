@@ -125,7 +125,7 @@ func (m *model) gotStatus(msg statusMsg) tea.Cmd {
 	first := !m.loaded
 	m.loaded = true
 	m.status = msg.status
-	m.health = msg.status.Health
+	m.tookHealth(msg.status.Health)
 	if first && (msg.status.Fresh && !m.opt.Demo || m.opt.Welcome) {
 		m.startWelcome()
 	}

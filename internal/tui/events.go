@@ -6,8 +6,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"llchat/internal/chat"
-	"llchat/internal/health"
-	"llchat/internal/tui/ink"
 )
 
 // feedMsg is a batch of events from the pump.
@@ -48,9 +46,7 @@ func (m *model) event(ev chat.Event) tea.Cmd {
 		m.book.ask(b)
 		m.cards.clear()
 	case chat.ConflictNotice:
-		return tea.Batch(m.bell(), m.say(
-			ink.L(ink.Fg|ink.OnBad|ink.Bold, " KEY! "), ink.L(ink.Fg, " another key claims the name "),
-			ink.T(ink.Fg|ink.Bold, b.OfName), ink.L(ink.Fg, "; nothing is sent to it")))
+		return m.conflictNews(b, m.now())
 	case chat.HealthNotice:
 		m.healthNews(b)
 		return m.loadStatus()
@@ -70,6 +66,9 @@ func (m *model) peerNews(p chat.Peer) tea.Cmd {
 		if to := m.heir(old); to != nil {
 			moved = tea.Batch(m.move(p.Key, to.peer.Key), m.loadHistory(m.current()))
 		}
+	}
+	if p.Gone || p.Trust == chat.Blocked || p.Contact() {
+		m.endConflict(p.Key)
 	}
 	e := m.book.put(p)
 	if e == nil || e.name.String() != before {
@@ -110,13 +109,6 @@ func (m *model) messageNews(msg chat.Message) tea.Cmd {
 		return m.look4Unread()
 	}
 	return nil
-}
-
-func (m *model) healthNews(h chat.HealthNotice) {
-	m.health = slices.DeleteFunc(slices.Clone(m.health), func(i health.Item) bool { return i.Code == h.Code })
-	if !h.Gone {
-		m.health = append(m.health, h.Item)
-	}
 }
 
 // reload takes everything anew after events were missed.

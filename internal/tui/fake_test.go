@@ -25,8 +25,8 @@ type fake struct {
 	requests []chat.Request
 	lines    map[string][]chat.Message
 	drafts   map[string]string
-	looked   []string // what Focus was told
-	viewed   []string // what View was told
+	looked   []string   // what Focus was told
+	viewed   [][]string // what View was told
 	calls    []string
 	sendErr  error
 	block    chan struct{} // Send waits for it, when not nil
@@ -199,13 +199,6 @@ func (f *fake) Block(_ context.Context, who string) (chat.Peer, error) {
 	return *p, nil
 }
 
-func (f *fake) Add(_ context.Context, address string) (chat.Peer, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.call("add %s", address)
-	return chat.Peer{Key: "~added", Addresses: []string{address}}, nil
-}
-
 func (f *fake) Set(_ context.Context, key, value string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -245,18 +238,32 @@ func (f *fake) SetDraft(_ context.Context, key, text string) error {
 	return nil
 }
 
-func (f *fake) View(_ context.Context, keys []string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.viewed = keys
-	return nil
-}
-
 func (f *fake) Focus(_ context.Context, key string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looked = append(f.looked, key)
 	return nil
+}
+
+func (f *fake) View(_ context.Context, keys []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.viewed = append(f.viewed, slices.Clone(keys))
+	return nil
+}
+
+func (f *fake) Add(_ context.Context, address string) (chat.Peer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("add %s", address)
+	if f.sendErr != nil {
+		return chat.Peer{}, f.sendErr
+	}
+	p := peerOf("nora", chat.Unknown, chat.Online)
+	p.Addresses = []string{address}
+	f.peers = append(f.peers, p)
+	f.emit(p)
+	return p, nil
 }
 
 func (f *fake) Subscribe(context.Context, uint64) (chat.Feed, error) {

@@ -1,11 +1,9 @@
 package tui
 
 import (
-	"slices"
 	"strconv"
 
 	"llchat/internal/chat"
-	"llchat/internal/health"
 	"llchat/internal/safetext"
 	"llchat/internal/tui/ink"
 )
@@ -49,6 +47,9 @@ func (m *model) drawBar(f *ink.Frame) {
 func (m *model) barRight(wide bool) []ink.Seg {
 	const plain, mut = ink.Fg | ink.OnBar, ink.Mut | ink.OnBar
 	segs := make([]ink.Seg, 0, 16)
+	if n := m.troubles(); n > 0 {
+		segs = append(segs, ink.L(ink.New|ink.OnBar, "!"), ink.N(ink.New|ink.OnBar, n), ink.L(ink.New|ink.OnBar, " /net"), ink.L(mut, " · "))
+	}
 	if len(m.status.Interfaces) > 0 {
 		segs = append(segs, ink.T(plain, safetext.Line(m.status.Interfaces[0].Name)))
 		if n := len(m.status.Interfaces) - 1; n > 0 {
@@ -220,6 +221,10 @@ func (m *model) drawFooter(f *ink.Frame, t *talk) {
 		f.Limit(m.w)
 		return
 	}
+	if t.l.gapY < 0 && m.keysFree() && m.drawAlert(f, ink.OnBar) {
+		f.Limit(m.w)
+		return
+	}
 	right := m.draftSize(t.c)
 	f.Limit(m.w - 2 - ink.Width(m.method, right...))
 	m.putHints(f, m.hints(t))
@@ -244,6 +249,12 @@ func (m *model) putHints(f *ink.Frame, hints []hint) {
 		}
 		f.Put(key, ink.L(ink.Fg|ink.OnBar, " "), does)
 	}
+}
+
+// keysFree reports whether the footer may be used for something else than the
+// keys: nothing is open that needs them.
+func (m *model) keysFree() bool {
+	return !m.onCard && len(m.menu.items) == 0 && m.cardOf() == noCard
 }
 
 func (m *model) draftSize(c *conv) []ink.Seg {
@@ -320,24 +331,8 @@ func (m *model) drawNotice(f *ink.Frame) {
 	f.Limit(m.w - 1)
 	if m.note.on {
 		f.Put(m.note.segs...)
-	} else if it, ok := m.worst(); ok {
-		style := ink.New
-		if it.Severity == health.Error {
-			style = ink.Err
-		}
-		f.Put(ink.L(style|ink.Bold, "! "), ink.T(ink.Fg, safetext.Line(it.Text)))
-		if it.Hint != "" {
-			f.Put(ink.L(ink.Mut, " · "), ink.T(ink.Mut, safetext.Line(it.Hint)))
-		}
+	} else {
+		m.drawAlert(f, 0)
 	}
 	f.Limit(m.w)
-}
-
-// worst is the health item that matters most.
-func (m *model) worst() (health.Item, bool) {
-	if len(m.health) == 0 {
-		return health.Item{}, false
-	}
-	it := slices.MaxFunc(m.health, func(a, b health.Item) int { return int(a.Severity) - int(b.Severity) })
-	return it, it.Severity >= health.Warning
 }

@@ -158,8 +158,7 @@ func (m *model) composerKey(k tea.KeyPressMsg) tea.Cmd {
 	case "shift+tab":
 		return m.tab(-1)
 	case "esc":
-		m.menu.close()
-		m.note.on = false
+		m.escape()
 	case "up", "down":
 		return m.vertical(c, k.String())
 	default:
@@ -167,6 +166,18 @@ func (m *model) composerKey(k tea.KeyPressMsg) tea.Cmd {
 	}
 	m.suggest()
 	return nil
+}
+
+// escape takes away what lies over the rest, one thing a key press.
+func (m *model) escape() {
+	switch {
+	case len(m.menu.items) > 0:
+		m.menu.close()
+	case m.note.on:
+		m.note.on = false
+	default:
+		m.putAway()
+	}
 }
 
 // vertical moves in the draft; where there is no row to go to it scrolls, and

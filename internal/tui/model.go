@@ -43,11 +43,17 @@ type model struct {
 	bare    bool
 	term    terminal
 
-	status  chat.Status
-	loaded  bool // the status is here
-	listed  bool // the peers are here
-	book    *book
-	health  []health.Item
+	status chat.Status
+	loaded bool // the status is here
+	listed bool // the peers are here
+	book   *book
+	health []health.Item
+	// What goes beside health: alarms about keys, which items were put away
+	// with what words, and what happened so far.
+	conflicts []alert
+	away      map[string]string
+	log       []logged
+
 	fresh   map[string]bool // peers with news since a list was asked for
 	loads   int             // which list we wait for
 	convs   map[string]*conv
@@ -226,6 +232,7 @@ func (m *model) answer(msg tea.Msg) tea.Cmd {
 // say shows a word on the last action.
 func (m *model) say(segs ...ink.Seg) tea.Cmd {
 	m.note = note{segs: segs, id: m.note.id + 1, on: true}
+	m.record(m.now(), segs...)
 	return after(noteFor, tickMsg{kind: noteTick, id: m.note.id})
 }
 
