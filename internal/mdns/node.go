@@ -54,6 +54,7 @@ type Node struct {
 	published []chan published
 	withdrawn []chan struct{}
 	resolved  map[string][]chan resolved
+	pictured  map[string][]chan []byte
 	behind    bool // a Resync was queued
 }
 
@@ -95,6 +96,7 @@ func open(ctx context.Context, c Config) (*Node, error) {
 		done:     make(chan struct{}),
 		cause:    func() error { return closed(ctx) },
 		resolved: map[string][]chan resolved{},
+		pictured: map[string][]chan []byte{},
 	}
 	if c.Silent {
 		e.Silence(time.Now())
@@ -231,6 +233,8 @@ func (n *Node) dispatch(ev engine.Event) {
 			c <- resolved{peer: peer(ev.Peer), ok: ev.OK}
 		}
 		delete(n.resolved, ev.Peer.Key)
+	case engine.Pictured:
+		n.gotAvatar(ev)
 	case engine.Joined:
 		n.tell(Event{Kind: Joined, Peer: peer(ev.Peer)})
 	case engine.Changed:
