@@ -38,6 +38,7 @@ type browse struct {
 	queue    []*instance // to be asked about
 	asking   bool        // the queue's timer runs
 	lookups  int         // under way
+	fetches  int         // of pictures
 	watched  map[string]bool
 	confirms int
 	number   uint64
@@ -137,6 +138,7 @@ func (n *Node) dropBrowsers() {
 		if in.look != nil {
 			n.endLookup(in, false)
 		}
+		n.endFetch(in, nil)
 	}
 }
 
@@ -282,6 +284,7 @@ func (n *Node) gone(in *instance, cause string) {
 	if in.look != nil {
 		n.endLookup(in, false)
 	}
+	n.endFetch(in, nil)
 	n.shut(in.txt)
 	n.release(in)
 	if in.shown {

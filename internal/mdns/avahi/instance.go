@@ -31,6 +31,7 @@ type instance struct {
 	kept   *browser // SRV, while it is watched or reconfirmed
 	until  time.Time
 	look   *lookup
+	fetch  *fetch
 	queued bool
 	dead   bool // its SRV record ran out
 

@@ -64,6 +64,9 @@ func (n *Node) told(b *browser) {
 	case in.kept:
 		n.toldKept(in, b)
 	}
+	if in.fetch != nil && b == in.fetch.browser {
+		n.toldAvatar(in)
+	}
 	if in.look != nil {
 		n.step(in)
 	}

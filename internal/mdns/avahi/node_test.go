@@ -25,6 +25,8 @@ type face interface {
 	Silence() error
 	Stats() mdns.Stats
 	SetText(mdns.Text) error
+	SetAvatar([]byte) error
+	Avatar(context.Context, string) ([]byte, error)
 	Withdraw(context.Context) error
 	Name() string
 	Events() <-chan mdns.Event

@@ -57,6 +57,7 @@ type publication struct {
 	txt         [][]byte // registered, or to be
 	wantTXT     [][]byte // to be there as soon as the update rate allows
 	groups      map[dbus.ObjectPath]*group
+	avatar      avatar
 	waiting     []chan published
 
 	former    map[string]time.Time // names we gave up moments ago
@@ -130,6 +131,8 @@ func (n *Node) retract(now time.Time) {
 		n.free(g.path, groupFace)
 	}
 	n.pub.leave(now)
+	n.pub.established = false
+	n.turnAvatar()
 	n.dropGroups()
 	n.after(formerFor, n.forget)
 }
@@ -159,6 +162,7 @@ func (n *Node) forget(now time.Time) {
 // dropGroups forgets groups that the daemon does not hold any more.
 func (n *Node) dropGroups() {
 	clear(n.pub.groups)
+	clear(n.pub.avatar.groups)
 	n.pub.established = false
 	n.touch(n.browse.byKey[fold(n.pub.label)])
 }
@@ -345,6 +349,7 @@ func (n *Node) announced() {
 		p.reported = p.label
 		n.tell(mdns.Event{Kind: mdns.Renamed, Cause: mdns.CauseConflict, Name: p.label})
 	}
+	n.turnAvatar()
 	for _, c := range p.waiting {
 		c <- published{name: p.label}
 	}
@@ -400,6 +405,7 @@ func (n *Node) applyText(now time.Time) {
 		return
 	}
 	p.txt = p.wantTXT
+	n.turnAvatar()
 	p.updates = append(p.updates, now)
 	for path, g := range p.groups {
 		if g.host {

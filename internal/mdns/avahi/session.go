@@ -10,6 +10,7 @@ import (
 
 	"llchat/internal/mdns"
 	"llchat/internal/mdns/link"
+	"llchat/internal/mdns/wire"
 )
 
 // Names on the bus (avahi-daemon 0.8, /usr/share/dbus-1/interfaces).
@@ -235,8 +236,14 @@ func (n *Node) signal(now time.Time, s signal) {
 const maxSignals = 8192
 
 // maxData is how much of a record is kept: TXT data beyond 1,300 octets are
-// ignored (L-21), all others are shorter.
-const maxData = 1300
+// ignored (L-21), and a picture with more than one of its size (mdns.md 2.8);
+// all others are shorter.
+func maxData(kind uint16) int {
+	if wire.Type(kind) == wire.TypeNULL {
+		return mdns.MaxAvatar + 1
+	}
+	return 1300
+}
 
 // inbox takes signals from the bus connection, which must never wait for the
 // loop: the loop may be waiting for an answer on the same connection. What
@@ -302,7 +309,7 @@ func decodeSignal(s *dbus.Signal) (signal, bool) {
 		}
 		out.view.link = link.ID(iface)
 		out.local = flags&resultLocal != 0
-		out.data = slices.Clone(data[:min(len(data), maxData)])
+		out.data = slices.Clone(data[:min(len(data), maxData(kind))])
 	case groupFace + ".StateChanged", serverFace + ".StateChanged":
 		out.kind = groupState
 		if s.Name == serverFace+".StateChanged" {
