@@ -201,6 +201,12 @@ func (n *Node) Watch(keys ...string) {
 	_ = n.run(context.Background(), func(now time.Time) { n.engine.Watch(now, keys) })
 }
 
+// Seek asks once for instances that were on the link and are not known any
+// more, by their labels as received, 20 at most: one that answers joins.
+func (n *Node) Seek(instances ...string) {
+	_ = n.run(context.Background(), func(now time.Time) { n.engine.Seek(now, instances) })
+}
+
 // Err tells why the node ended: nil while it lives, ErrClosed after Close, or
 // what stopped its links (errors.Is link.ErrTaken: port 5353 is taken).
 func (n *Node) Err() error {

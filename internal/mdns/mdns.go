@@ -98,6 +98,7 @@ const (
 	CauseEcho      = string(engine.Echo)      // it does again
 	CauseNoLinks   = string(engine.NoLinks)   // no usable network
 	CauseLinks     = string(engine.SomeLinks) // there is one again
+	CauseMoved     = string(engine.Moved)     // a link came, went, or has other addresses
 	CauseWoke      = string(engine.Woke)      // the clock jumped: the machine slept
 	CauseContested = string(engine.Contested) // somebody speaks for our name
 	CauseTaken     = "port taken"             // port 5353 is held by another program: the node ends, see Err

@@ -137,6 +137,8 @@ func (e *Engine) noteQuestions(now time.Time, l *linkState, in input) {
 			if i := e.cache.byKey[keyOf(q.Name)]; i != nil {
 				i.asked(l, q.Type)
 				e.observe(now, l, i, in, q)
+			} else if q.Type == wire.TypeSRV {
+				l.noteSought(now, keyOf(q.Name), false)
 			}
 		}
 	}

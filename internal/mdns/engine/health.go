@@ -16,6 +16,7 @@ const (
 	Echo      Fact = "echo"      // it does again
 	NoLinks   Fact = "no links"  // there is no usable network
 	SomeLinks Fact = "links"     // there is one again
+	Moved     Fact = "moved"     // a link came, went, or has other addresses
 	Woke      Fact = "woke"      // the clock jumped: the machine slept
 	Contested Fact = "contested" // somebody speaks for our name; Renamed follows if they mean it
 )

@@ -76,9 +76,9 @@ func TestLinksCountedInHealth(t *testing.T) {
 	a.join(1, 0, "10.0.0.1/24")
 	a.join(2, 1, "10.1.0.1/24")
 	a.unplug(1)
-	wantFacts(t, a, NoLinks, SomeLinks)
+	wantFacts(t, a, NoLinks, SomeLinks, Moved, Moved)
 	a.unplug(2)
-	wantFacts(t, a, NoLinks, SomeLinks, NoLinks)
+	wantFacts(t, a, NoLinks, SomeLinks, Moved, Moved, NoLinks)
 	if got := a.e.Stats().Links; len(got) != 0 {
 		t.Errorf("links %+v", got)
 	}

@@ -38,6 +38,9 @@ func (e *Engine) learn(now time.Time, l *linkState, in input) {
 		if v == nil || r.Name != name {
 			name, v = r.Name, e.viewOf(l, r.Name)
 		}
+		if v == nil && len(l.sought) > 0 {
+			v = e.learnSought(now, l, in.src.Addr().Unmap(), r)
+		}
 		switch {
 		case v == nil:
 		case r.Type == wire.TypeTXT:

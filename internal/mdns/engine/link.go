@@ -32,6 +32,7 @@ type linkState struct {
 	queue    []*view          // views with questions to ask
 	resolve  timer            // next packet of such questions
 	resolved time.Time        // the last one
+	sought   map[string]sought
 }
 
 // Links takes the links that are up now. unicast says whether unicast packets
@@ -39,13 +40,14 @@ type linkState struct {
 func (e *Engine) Links(now time.Time, infos []link.Info, unicast bool) {
 	e.now = now
 	e.unicast = unicast
-	before := len(e.links)
+	before, moved := len(e.links), false
 	here := map[link.ID]bool{}
 	for _, i := range infos {
 		here[i.ID] = true
 	}
 	for _, l := range e.sorted() {
 		if !here[l.id] {
+			moved = true
 			e.dropLink(now, l)
 		}
 	}
@@ -55,14 +57,19 @@ func (e *Engine) Links(now time.Time, infos []link.Info, unicast bool) {
 		case l == nil:
 			l = e.newLink(i)
 			e.links[i.ID] = l
+			moved = true
 			e.linkUp(now, l)
 		case !sameAddrs(l.info.Addrs, i.Addrs):
 			l.info = i
+			moved = true
 			clear(l.responder.sent)
 			e.linkUp(now, l) // RFC 6762 8: like a new link
 		default:
 			l.info = i
 		}
+	}
+	if moved && before > 0 && len(e.links) > 0 { // else countLinks tells
+		e.emit(Event{Kind: Health, Fact: Moved})
 	}
 	e.countLinks(before)
 	e.settle()
