@@ -30,6 +30,8 @@ type node struct {
 	home  string // LLCHAT_HOME
 	flags []string
 	p     *process
+	c     *control.Client // of the daemon of
+	of    *process
 
 	name        string // instance name
 	port        int
@@ -164,14 +166,19 @@ func (n *node) lost(instance string) {
 	})
 }
 
-// client talks to the node over its control socket without a process between.
+// client talks to the node over its control socket without a process between:
+// one connection for as long as the daemon runs.
 func (n *node) client() *control.Client {
 	n.t.Helper()
+	if n.c != nil && n.of == n.p {
+		return n.c
+	}
 	c, err := control.Dial(n.t.Context(), filepath.Join(n.home, "default", "control.sock"))
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { _ = c.Close() })
+	n.c, n.of = c, n.p
 	return c
 }
 
