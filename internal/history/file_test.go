@@ -269,16 +269,16 @@ func setVersion(t *testing.T, path, version string) {
 
 func TestNewerSchemaRefused(t *testing.T) {
 	path := dbPath(t)
-	setVersion(t, path, "3")
+	setVersion(t, path, "4")
 	e := refused(t, path, testKey)
-	if !strings.Contains(e.Problem, "newer llchat (schema 3, this one knows 2)") || !strings.Contains(e.Hint, "update llchat") {
+	if !strings.Contains(e.Problem, "newer llchat (schema 4, this one knows 3)") || !strings.Contains(e.Hint, "update llchat") {
 		t.Errorf("%q, hint %q", e.Problem, e.Hint)
 	}
 }
 
 func TestMigration(t *testing.T) {
 	future := standard
-	future.steps = append(future.steps[:2:2], "ALTER TABLE message ADD COLUMN replaces", "CREATE TABLE room (id INTEGER PRIMARY KEY)")
+	future.steps = append(future.steps[:3:3], "ALTER TABLE message ADD COLUMN replaces", "CREATE TABLE room (id INTEGER PRIMARY KEY)")
 	path := dbPath(t)
 	s := open(t, path)
 	add(t, s, in(bob, 1, "from before"))
@@ -288,7 +288,7 @@ func TestMigration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, err := s.w.version(); v != 4 || err != nil {
+		if v, err := s.w.version(); v != 5 || err != nil {
 			t.Errorf("version %d, %v", v, err)
 		}
 		if _, _, err := s.Append(in(bob, 2, "after")); err != nil {
@@ -300,7 +300,7 @@ func TestMigration(t *testing.T) {
 		closeStore(t, s)
 	}
 	refused(t, path, testKey)
-	copied := open(t, path+".v2")
+	copied := open(t, path+".v3")
 	if page := bodies(must[[]Message](t)(copied.Page(bob, 0, 9))); !cmp.Equal(page, []string{"from before"}) {
 		t.Errorf("copy of the old file: %q", page)
 	}
@@ -308,16 +308,16 @@ func TestMigration(t *testing.T) {
 
 func TestMigrationFailsWhole(t *testing.T) {
 	future := standard
-	future.steps = append(future.steps[:2:2], "CREATE TABLE room (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
+	future.steps = append(future.steps[:3:3], "CREATE TABLE room (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
 	path := dbPath(t)
 	closeStore(t, open(t, path))
 	if s, err := future.open(path, testKey); err == nil {
 		closeStore(t, s)
 		t.Fatal("opened")
-	} else if !strings.Contains(err.Error(), "schema 4") {
+	} else if !strings.Contains(err.Error(), "schema 5") {
 		t.Errorf("error %v does not say which step failed", err)
 	}
-	s := open(t, path) // still of schema 2
+	s := open(t, path) // still of schema 3
 	if n, _, err := s.w.query("SELECT count(*) FROM sqlite_schema WHERE name = 'room'").number(); n != 0 || err != nil {
 		t.Errorf("half a migration is left: %d, %v", n, err)
 	}

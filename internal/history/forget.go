@@ -60,6 +60,9 @@ func (s *Store) Forget(peer identity.Pin) error {
 		if err := c.query("DELETE FROM draft WHERE peer = ?").text(peer.String()).exec(); err != nil {
 			return err
 		}
+		if err := c.dropAvatar(peer); err != nil {
+			return err
+		}
 		return s.banish(c, peer)
 	})
 	for more := true; more && err == nil; {
