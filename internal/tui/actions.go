@@ -129,6 +129,13 @@ func (m *model) send(c *conv, text string) tea.Cmd {
 		return m.say(ink.L(ink.Err, "too long: "), ink.N(ink.Fg, (len(text)+1023)>>10), ink.L(ink.Fg, " KB, and a message holds "),
 			ink.N(ink.Fg, maxBody>>10), ink.L(ink.Fg, " KB; take something out"))
 	}
+	if m.mistakable(c) {
+		if c.draft.IsEmpty() {
+			c.draft.Set(text)
+		}
+		return m.say(ink.L(ink.Err|ink.Bold, "not sent: "), ink.L(ink.Fg, "this only looks like your contact; the key that answers is kept as another person's. "),
+			ink.L(ink.Acc, "Enter"), ink.L(ink.Fg, " again sends it"))
+	}
 	m.last++
 	m.note.on = false
 	id, key := m.last, c.key
@@ -139,6 +146,21 @@ func (m *model) send(c *conv, text string) tea.Cmd {
 		msg, err := m.api.Send(m.ctx, key, text)
 		return sentMsg{key, id, msg, err}
 	}
+}
+
+// mistakable reports whether the first text to a look-alike must be asked for
+// once more: whoever takes it for the contact would write to a stranger. The
+// answer counts when there was time to read the question.
+func (m *model) mistakable(c *conv) bool {
+	e := m.book.get(c.key)
+	if e == nil || e.peer.Namesake.IsZero() || e.peer.Contact() {
+		return false
+	}
+	now := m.now()
+	if c.asksTwin.IsZero() {
+		c.asksTwin = now
+	}
+	return now.Sub(c.asksTwin) < deadFor
 }
 
 // tryAgain sends the newest message that failed once more.

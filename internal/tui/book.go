@@ -30,6 +30,8 @@ type entry struct {
 	request *chat.Request
 	section section
 	fold    string // what it is sorted by
+	lower   string // the name, for filters
+	where   string // the instance name, for filters
 	under   bool   // a key in conflict, listed under its contact
 }
 
@@ -52,12 +54,16 @@ func (e *entry) compare(o *entry) int {
 // book is the roster: everybody who was heard of, kept sorted. A change costs
 // two binary searches, whatever the number of people.
 type book struct {
-	byKey map[string]*entry
-	order []*entry
-	count [sections]int
+	byKey   map[string]*entry
+	order   []*entry
+	count   [sections]int
+	others  map[identity.Pin][]*entry // keys in conflict, by the contact whose name they claim
+	version uint64                    // grows with every change
 }
 
-func newBook() *book { return &book{byKey: map[string]*entry{}} }
+func newBook() *book {
+	return &book{byKey: map[string]*entry{}, others: map[identity.Pin][]*entry{}}
+}
 
 // get returns the row of a key, or nil.
 func (b *book) get(key string) *entry { return b.byKey[key] }
@@ -108,8 +114,9 @@ func (b *book) ask(r chat.Request) *entry {
 
 // replace takes a whole new list; what fresh names is newer than the list.
 func (b *book) replace(peers []chat.Peer, requests []chat.Request, fresh map[string]bool) {
-	old := b.byKey
+	old, version := b.byKey, b.version
 	*b = *newBook()
+	b.version = version + 1
 	for key, e := range old {
 		if fresh[key] {
 			b.byKey[key] = e
@@ -145,12 +152,15 @@ func (e *entry) dress() {
 	if e.name.IsEmpty() {
 		e.name = e.label
 	}
+	e.lower, e.where = strings.ToLower(e.name.String()), strings.ToLower(p.Instance.String())
 }
 
 func (b *book) place(e *entry) {
+	b.version++
 	e.section, e.under = sectionOf(e), false
-	e.fold = strings.ToLower(e.name.String())
+	e.fold = e.lower
 	if e.peer.Trust == chat.Conflict {
+		b.others[e.peer.Of] = append(b.others[e.peer.Of], e)
 		if of := b.byKey[e.peer.Of.String()]; of != nil && of.peer.Trust != chat.Conflict {
 			e.section, e.fold, e.under = of.section, of.fold, true
 		}
@@ -162,6 +172,13 @@ func (b *book) place(e *entry) {
 
 func (b *book) take(e *entry) {
 	i, ok := slices.BinarySearchFunc(b.order, e, (*entry).compare)
+	b.version++
+	if e.peer.Trust == chat.Conflict {
+		left := slices.DeleteFunc(b.others[e.peer.Of], func(o *entry) bool { return o == e })
+		if b.others[e.peer.Of] = left; len(left) == 0 {
+			delete(b.others, e.peer.Of)
+		}
+	}
 	if ok {
 		b.order = slices.Delete(b.order, i, i+1)
 		b.count[e.section]--
@@ -173,22 +190,21 @@ func (b *book) followers(of *entry) {
 	if !of.peer.Contact() {
 		return
 	}
-	for _, e := range b.conflicts(of.peer.Fingerprint) {
+	for _, e := range slices.Clone(b.conflicts(of.peer.Fingerprint)) {
 		b.take(e)
 		b.place(e)
 	}
 }
 
-// conflicts are the other keys that claim a contact's name. There are few of
-// them at any time, so they are looked for only where contacts are listed.
-func (b *book) conflicts(of identity.Pin) []*entry {
-	var out []*entry
-	for _, e := range b.order {
-		if e.peer.Trust == chat.Conflict && e.peer.Of == of {
-			out = append(out, e)
-		}
+// conflicts are the other keys that claim a contact's name.
+func (b *book) conflicts(of identity.Pin) []*entry { return b.others[of] }
+
+// lookAlike is the contact whose name a row goes by, or nil.
+func (b *book) lookAlike(e *entry) *entry {
+	if e == nil || e.peer.Namesake.IsZero() {
+		return nil
 	}
-	return out
+	return b.byKey[e.peer.Namesake.String()]
 }
 
 func sectionOf(e *entry) section {
@@ -247,10 +263,10 @@ func (b *book) matching(filter string) []*entry {
 	filter = strings.ToLower(filter)
 	var first, rest []*entry
 	for _, e := range b.order {
-		switch i := strings.Index(strings.ToLower(e.name.String()), filter); {
+		switch i := strings.Index(e.lower, filter); {
 		case i == 0:
 			first = append(first, e)
-		case i > 0, strings.Contains(strings.ToLower(e.peer.Instance.String()), filter),
+		case i > 0, strings.Contains(e.where, filter),
 			len(filter) >= 4 && strings.HasPrefix(e.peer.Key, filter):
 			rest = append(rest, e)
 		}

@@ -54,6 +54,8 @@ type conv struct {
 	saving   bool
 	carried  uint64 // version of a draft that came from elsewhere; untouched, it goes on
 	attempts []attempt
+
+	asksTwin time.Time // when it was asked whether a look-alike is meant
 }
 
 func newConv(key string) *conv { return &conv{key: key, follow: true} }

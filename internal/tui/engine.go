@@ -66,6 +66,7 @@ const (
 	seenTick
 	draftTick
 	statusTick
+	sightTick
 )
 
 func after(d time.Duration, msg tickMsg) tea.Cmd {

@@ -179,6 +179,8 @@ func (m *model) tick(msg tickMsg) tea.Cmd {
 		if c := m.current(); msg.key == m.open && m.focused && m.screen == talking && c.follow {
 			m.read(c)
 		}
+	case sightTick:
+		return m.tellView()
 	case statusTick:
 		return m.loadStatus()
 	case draftTick:

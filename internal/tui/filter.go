@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	tea "charm.land/bubbletea/v2"
 
 	"llchat/internal/tui/edit"
@@ -12,6 +14,47 @@ import (
 type filterList struct {
 	input edit.Buffer
 	at    int // chosen row, or the first row shown
+}
+
+// choosing is the list of people: the chosen one stays chosen while others
+// come and go.
+type choosing struct {
+	filterList
+	chosen string // Peer.Key; empty: whoever is at the row
+	found  []*entry
+	of     foundKey
+}
+
+// foundKey names a list that was made once.
+type foundKey struct {
+	filter  string
+	version uint64
+}
+
+// people are the rows that the filter leaves.
+func (m *model) people() []*entry {
+	l := &m.finder
+	key := foundKey{l.input.String(), m.book.version}
+	if l.found == nil || l.of != key {
+		l.found, l.of = slices.Clone(m.book.matching(key.filter)), key
+	}
+	return l.found
+}
+
+// settleFinder finds the row of the chosen one again.
+func (m *model) settleFinder() {
+	l, found := &m.finder, m.people()
+	if l.chosen != "" && (l.at >= len(found) || found[l.at].peer.Key != l.chosen) {
+		if i := slices.IndexFunc(found, func(e *entry) bool { return e.peer.Key == l.chosen }); i >= 0 {
+			l.at = i
+		} else {
+			l.chosen = ""
+		}
+	}
+	l.at = clampTo(l.at, len(found))
+	if l.chosen == "" && len(found) > 0 {
+		l.chosen = found[l.at].peer.Key
+	}
 }
 
 func (l *filterList) open(text string) { l.input.Set(text); l.at = 0 }
@@ -67,6 +110,7 @@ func (l *filterList) cursor(m *model, x, y int) *tea.Cursor {
 func (m *model) startFinder(filter string) tea.Cmd {
 	m.screen = finding
 	m.finder.open(filter)
+	m.finder.chosen = ""
 	return nil
 }
 
@@ -80,13 +124,14 @@ func (m *model) finderKey(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	}
 	if m.finder.key(k, m.page()) {
+		m.finder.chosen = ""
 		return nil
 	}
 	if name == "esc" {
 		m.screen = talking
 		return nil
 	}
-	found := m.book.matching(m.finder.input.String())
+	found := m.people()
 	if len(found) == 0 {
 		return m.say(ink.L(ink.Mut, "nobody by that name; Esc goes back"))
 	}
@@ -97,10 +142,10 @@ func clampTo(i, n int) int { return max(0, min(i, n-1)) }
 
 // drawFinder draws the list of people over the whole window.
 func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
-	found := m.book.matching(m.finder.input.String())
+	found := m.people()
 	m.finder.at = clampTo(m.finder.at, len(found))
 	body := max(1, m.h-2)
-	first := max(0, min(m.finder.at-body/2, len(found)-body))
+	first := m.firstFound(len(found), body)
 	label := ink.L(ink.Acc|ink.Bold|ink.OnBar, " Write to › ")
 	for y := range m.h {
 		f.Row()
@@ -124,6 +169,9 @@ func (m *model) drawFinder(f *ink.Frame, l layout) *tea.Cursor {
 	}
 	return m.finder.cursor(m, ink.Width(m.method, label), 0)
 }
+
+// firstFound is the row of the list that stands at the top of the window.
+func (m *model) firstFound(n, body int) int { return max(0, min(m.finder.at-body/2, n-body)) }
 
 var hintsFinder = []hint{
 	{ink.Const("type"), ink.Const("to filter")},
@@ -149,11 +197,11 @@ func (m *model) drawListFooter(f *ink.Frame, hints []hint) {
 // word of trust, for there people of one name must be told apart.
 func (m *model) drawFound(f *ink.Frame, e *entry, chosen bool) {
 	if m.w < mediumColumns {
-		m.drawEntry(f, e, m.w, chosen, m.aside(e, onSel(chosen))...)
+		m.drawEntry(f, e, m.w, chosen, m.aside(e, onSel(chosen), false)...)
 		return
 	}
 	ground := onSel(chosen)
-	m.drawEntry(f, e, rosterWidth+8, chosen, m.whereabouts(e, ground)...)
+	m.drawEntry(f, e, rosterWidth+8, chosen, m.whereabouts(e, ground, false)...)
 	s := standingOf(&e.peer)
 	f.Limit(m.w)
 	f.Put(ink.L(ink.Fg|ground, "  "))

@@ -130,6 +130,10 @@ func (m *model) drawHeadRight(f *ink.Frame, t *talk, ground ink.Style) {
 		f.PutRight(ink.Fg|ground, m.short(p.Note, ink.Mut|ground, max(12, f.Room()-2)))
 	case p.Waiting:
 		f.PutRight(ink.Fg|ground, ink.L(ink.New|ground, "has not accepted you yet"))
+	case p.Presence == chat.Offline && !p.LastSeen.IsZero():
+		if !f.PutRight(ink.Fg|ground, ink.L(ink.Mut|ground, "not here · last seen "), ink.Seen(ink.Mut|ground, p.LastSeen, m.now())) {
+			f.PutRight(ink.Fg|ground, ink.L(ink.Mut|ground, "not here"))
+		}
 	case p.Presence == chat.Offline:
 		f.PutRight(ink.Fg|ground, ink.L(ink.Mut|ground, "not here"))
 	case p.Presence == chat.Away || p.Presence == chat.DND:
@@ -204,6 +208,9 @@ func (m *model) drawSecondHead(f *ink.Frame, t *talk) {
 	}
 	if n := len(m.book.conflicts(p.Fingerprint)); p.Contact() && n > 0 {
 		f.Put(sep, ink.N(ink.Fg|ink.OnBad, n), ink.L(ink.Fg|ink.OnBad, " other key claims this name"))
+	}
+	if of := m.book.lookAlike(t.e); of != nil {
+		f.Put(sep, ink.L(ink.Err, "looks like your contact "), m.short(of.name, ink.Err|ink.Bold, promptName))
 	}
 	if !p.Message.IsEmpty() {
 		f.Put(sep, ink.T(ink.Fg, p.Message))

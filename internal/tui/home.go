@@ -55,6 +55,16 @@ func (m *model) homeRows(w, h int) []ink.Line {
 // onePane lists the people where no roster stands beside: in sections when
 // they fit, else just the people.
 func (m *model) onePane(s *sheet, h int) {
+	rows := m.homeList(h - len(s.rows))
+	for i := range rows {
+		s.f.Row()
+		m.drawPerson(s.f, &rows[i], s.w)
+		s.rows = append(s.rows, s.f.Keep(s.w, ink.Fg))
+	}
+}
+
+// homeList are the people in h rows.
+func (m *model) homeList(h int) []rosterRow {
 	people := m.book.shown()
 	titles := 0
 	for sec := range hidden {
@@ -62,27 +72,21 @@ func (m *model) onePane(s *sheet, h int) {
 			titles += 2
 		}
 	}
-	h -= len(s.rows)
-	var rows []rosterRow
 	if len(people)+titles <= h {
-		rows = m.rosterRows(h)
-	} else {
-		shown := people
-		if len(people) > h {
-			shown = people[:max(0, h-1)]
-		}
-		for _, e := range shown {
-			rows = append(rows, rosterRow{e: e})
-		}
-		if more := len(people) - len(shown); more > 0 {
-			rows = append(rows, rosterRow{more: more})
-		}
+		return m.rosterRows(h)
 	}
-	for i := range rows {
-		s.f.Row()
-		m.drawPerson(s.f, &rows[i], s.w)
-		s.rows = append(s.rows, s.f.Keep(s.w, ink.Fg))
+	var rows []rosterRow
+	shown := people
+	if len(people) > h {
+		shown = people[:max(0, h-1)]
 	}
+	for _, e := range shown {
+		rows = append(rows, rosterRow{e: e})
+	}
+	if more := len(people) - len(shown); more > 0 {
+		rows = append(rows, rosterRow{more: more})
+	}
+	return rows
 }
 
 func (m *model) somebody(s *sheet) {

@@ -226,6 +226,7 @@ func (m *model) paste(text string) tea.Cmd {
 		return nil
 	case finding:
 		m.finder.insert(text)
+		m.finder.chosen = ""
 		return nil
 	}
 	c := m.current()

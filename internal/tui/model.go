@@ -59,10 +59,11 @@ type model struct {
 	convs   map[string]*conv
 	open    string // Peer.Key, or empty
 	told    string // what the engine was told of it
-	home    *conv  // what is written while nothing is open
-	last    int    // number of the last attempt
-	day     int    // of the year, when dates were drawn
-	unread  int    // of all conversations
+	sight   sight
+	home    *conv // what is written while nothing is open
+	last    int   // number of the last attempt
+	day     int   // of the year, when dates were drawn
+	unread  int   // of all conversations
 	belled  time.Time
 	leaving time.Time // Ctrl+C was pressed once
 
@@ -73,7 +74,7 @@ type model struct {
 	carded  string    // whose card is on the screen
 	welcome welcome
 	help    filterList
-	finder  filterList
+	finder  choosing
 	note    note
 	menu    menu
 	quit    bool
@@ -153,6 +154,12 @@ func (m *model) openEntry() *entry {
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
 	m.watchCard()
+	if m.screen == finding {
+		m.settleFinder()
+	}
+	if look := m.watchView(); look != nil {
+		cmd = tea.Batch(cmd, look)
+	}
 	if looked := m.looksAt(); looked != m.told {
 		m.told = looked
 		cmd = tea.Batch(cmd, m.tellFocus(looked))

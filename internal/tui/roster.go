@@ -114,7 +114,8 @@ func (m *model) drawPerson(f *ink.Frame, r *rosterRow, w int) {
 		f.Put(ink.L(ink.Mut, " "), ink.O(ink.Mut|ink.Bold, r.title))
 		return
 	}
-	m.drawEntry(f, r.e, w, r.e.peer.Key == m.open, m.aside(r.e, onSel(r.e.peer.Key == m.open))...)
+	chosen := r.e.peer.Key == m.open
+	m.drawEntry(f, r.e, w, chosen, m.aside(r.e, onSel(chosen), w >= mediumColumns)...)
 }
 
 // drawEntry is one person: mark, name, and at the right what matters most.
@@ -149,12 +150,13 @@ func onSel(chosen bool) ink.Style {
 	return 0
 }
 
-// aside is the right end of a person's row.
-func (m *model) aside(e *entry, ground ink.Style) []ink.Seg {
+// aside is the right end of a person's row; wide ones have place for words.
+func (m *model) aside(e *entry, ground ink.Style, wide bool) []ink.Seg {
 	p := &e.peer
 	c := m.convs[p.Key]
-	if here := m.whereabouts(e, ground); c != nil && c.unread > 0 || p.Contact() {
-		return here
+	unread := c != nil && c.unread > 0
+	if unread || p.Contact() || !p.Namesake.IsZero() {
+		return m.whereabouts(e, ground, wide)
 	}
 	switch {
 	case p.Trust == chat.Conflict:
@@ -173,15 +175,22 @@ func (m *model) aside(e *entry, ground ink.Style) []ink.Seg {
 
 // whereabouts is what matters of somebody beside trust: unread messages, and
 // whether anybody sits there.
-func (m *model) whereabouts(e *entry, ground ink.Style) []ink.Seg {
+func (m *model) whereabouts(e *entry, ground ink.Style, wide bool) []ink.Seg {
 	p := &e.peer
 	switch c := m.convs[p.Key]; {
 	case c != nil && c.unread > 0:
 		return []ink.Seg{ink.N(ink.Acc|ink.Bold|ground, c.unread)}
+	case !p.Namesake.IsZero():
+		if of := m.book.lookAlike(e); of != nil && wide {
+			return []ink.Seg{ink.L(ink.Err|ground, "looks like your contact "), m.short(of.name, ink.Err|ground, promptName)}
+		}
+		return []ink.Seg{ink.L(ink.Err|ground, "look-alike")}
 	case p.Waiting:
 		return []ink.Seg{ink.L(ink.New|ground, "waiting")}
 	case p.Presence == chat.Away || p.Presence == chat.DND:
 		return []ink.Seg{ink.O(ink.Mut|ground, presenceWord(p.Presence))}
+	case e.section == quiet && !p.LastSeen.IsZero() && wide:
+		return []ink.Seg{ink.L(ink.Mut|ground, "last seen "), ink.Seen(ink.Mut|ground, p.LastSeen, m.now())}
 	case e.section == quiet && !p.LastSeen.IsZero():
 		return []ink.Seg{ink.Ago(ink.Mut|ground, m.now().Sub(p.LastSeen))}
 	}

@@ -15,6 +15,7 @@ type standing struct {
 	long  ink.Own
 	lock  ink.Own // why nothing can be written; empty: it can
 	alarm bool
+	twin  bool // goes by the name of a contact
 }
 
 var (
@@ -58,7 +59,28 @@ var (
 	}
 )
 
+// standingOf is how a peer stands. One that goes by another contact's name, or
+// by one that looks like it, says so wherever its trust is shown (T-13).
 func standingOf(p *chat.Peer) standing {
+	s := plainStanding(p)
+	if p.Namesake.IsZero() || s.alarm || !s.lock.IsEmpty() {
+		return s
+	}
+	switch p.Trust {
+	case chat.Verified:
+		s.short, s.long = ink.Const("verified, look-alike"), ink.Const("verified, but goes by another contact's name")
+	case chat.Pinned:
+		s.short, s.long = ink.Const("pinned, look-alike"), ink.Const("pinned, but goes by another contact's name")
+	case chat.Unknown:
+		s.short, s.long = ink.Const("new key, look-alike"), ink.Const("new key that goes by a contact's name")
+	default:
+		s.short, s.long = ink.Const("look-alike"), ink.Const("looks like a contact, no key proven")
+	}
+	s.twin = true
+	return s
+}
+
+func plainStanding(p *chat.Peer) standing {
 	if s, ok := standings[p.Trust]; ok && (p.Encrypts == nil || *p.Encrypts || s.alarm || p.Trust == chat.Blocked) {
 		return s
 	}

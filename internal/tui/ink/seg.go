@@ -85,6 +85,28 @@ func Ago(st Style, d time.Duration) Seg {
 	return Seg{strconv.Itoa(int(d/(24*time.Hour))) + "d", st}
 }
 
+// Seen is when somebody was here last, in words that stay true for a minute. A
+// clock that went back since makes it now.
+func Seen(st Style, t, now time.Time) Seg {
+	t, now = t.Local(), now.Local()
+	switch d := now.Sub(t); {
+	case d < time.Minute:
+		return Seg{"just now", st}
+	case d < time.Hour:
+		return Seg{strconv.Itoa(int(d/time.Minute)) + " min ago", st}
+	case SameDay(t, now):
+		return Seg{strconv.Itoa(int(d/time.Hour)) + " h ago", st}
+	case SameDay(t, now.AddDate(0, 0, -1)):
+		return Seg{"yesterday " + t.Format("15:04"), st}
+	case t.Year() == now.Year():
+		return Seg{t.Format("2 January"), st}
+	}
+	return Seg{t.Format("2 January 2006"), st}
+}
+
+// Date is a date and the time of day.
+func Date(st Style, t time.Time) Seg { return Seg{t.Local().Format("2 January 2006 15:04"), st} }
+
 // Typed is what the user is writing, without line feeds. It is drawn cleaned,
 // for a paste may hold anything; what is sent stays as it was.
 func Typed(st Style, s string) Seg {
