@@ -58,7 +58,7 @@ func (n *Node) Send(ctx context.Context, who, text string) (Message, error) {
 	}
 	var m Message
 	var claim string
-	err := n.call(ctx, func() (err error) {
+	err := n.appears(ctx, who, func() (err error) {
 		pin, key, err := n.addressee(who)
 		if err != nil {
 			return err

@@ -129,13 +129,13 @@ func (n *Node) openProfile() (err error) {
 	}
 	var created bool
 	if n.id, created, err = identity.Load(n.prof); err != nil {
-		return fmt.Errorf("identity: %w", err)
+		return fmt.Errorf("%s: %w", n.prof.Path("identity"), err)
 	}
 	if created {
 		n.log.Info("Identity made")
 	}
 	if n.trust, err = trust.Open(n.prof); err != nil {
-		return fmt.Errorf("pins: %w", err)
+		return fmt.Errorf("%s: %w", n.prof.Path("trust"), err)
 	}
 	if n.hist, err = openHistory(n.prof); err != nil {
 		return err

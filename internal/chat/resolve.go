@@ -2,9 +2,12 @@ package chat
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"llchat/internal/mdns"
 	"llchat/internal/peer"
@@ -22,6 +25,9 @@ func (n *Node) resolve(who string) (shownRow, error) {
 		return row, nil
 	}
 	found := n.matches(who)
+	if row, ok := petnamed(found, who); ok {
+		return row, nil
+	}
 	switch len(found) {
 	case 0:
 		return shownRow{}, &Error{
@@ -42,6 +48,43 @@ func (n *Node) resolve(who string) (shownRow, error) {
 		e.Candidates = append(e.Candidates, f.Peer)
 	}
 	return shownRow{}, e
+}
+
+// What a message waits for a name that nobody bears yet: whoever was seen a
+// moment ago in another window or by another command may be about to appear.
+const (
+	appearTime = 2 * time.Second
+	appearStep = 50 * time.Millisecond
+)
+
+// appears calls f until somebody bears the name, for a moment at most.
+func (n *Node) appears(ctx context.Context, who string, f func() error) error {
+	deadline := time.Now().Add(appearTime)
+	for {
+		err := n.call(ctx, f)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Code != CodeNoSuch || strings.TrimSpace(who) == "" || !time.Now().Before(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(appearStep):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// petnamed finds the one contact among several rows that the user keeps under
+// exactly this name. Petnames are the user's own words and unique, and no
+// stranger takes one away by announcing it: what is sent goes to the pinned
+// key or to nobody (P-02). Another contact that bears the name makes it
+// ambiguous all the same.
+func petnamed(found []shownRow, who string) (row shownRow, ok bool) {
+	contacts := slices.DeleteFunc(slices.Clone(found), func(r shownRow) bool { return !r.Contact() })
+	if len(found) < 2 || len(contacts) != 1 {
+		return row, false
+	}
+	return contacts[0], peer.Fold(contacts[0].Name.String()) == peer.Fold(strings.TrimSpace(who))
 }
 
 func (n *Node) matches(who string) []shownRow {

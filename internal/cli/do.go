@@ -14,6 +14,7 @@ import (
 func (a *app) doCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.sendCommand(),
+		a.addCommand(),
 		a.command(spec{
 			use: "accept PEER", short: "Let somebody who asked talk to you", least: 1, most: 1,
 			long: "Accepts somebody whose request waits (llchat peers shows it). What they wrote\n" +
@@ -50,7 +51,8 @@ func (a *app) doCommands() []*cobra.Command {
 
 // peerHelp says what may stand for PEER.
 const peerHelp = "PEER is a name (bob, bob@nuc) if one peer only bears it, or at least 8 hex digits\n" +
-	"of a fingerprint."
+	"of a fingerprint. The name under which you keep a contact means that contact, even\n" +
+	"where strangers use it; a name of several others sends nothing and lists them."
 
 // decide accepts or blocks somebody.
 func (a *app) decide(ctx context.Context, who string,

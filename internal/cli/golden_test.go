@@ -32,7 +32,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 var allCommands = []string{
-	"", "accept", "block", "completion", "daemon", "demo", "doctor", "echo", "help", "man", "paths", "peers", "send", "set",
+	"", "accept", "add", "block", "completion", "daemon", "demo", "doctor", "echo", "help", "man", "paths", "peers", "send", "set",
 	"status", "version", "watch", "whoami",
 }
 
