@@ -6,7 +6,11 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
+
+	"llchat/internal/stanza"
 )
 
 // generous lifts what would limit a benchmark, not a peer.
@@ -14,50 +18,126 @@ func generous(c *Config) {
 	c.Limits = Limits{Burst: 1 << 30, PerDevice: 1 << 30, Streams: 1 << 30}
 }
 
-// BenchmarkRoundTrip is a message and its receipt (S1). Compare with
-// BenchmarkRawRoundTrip of the same run: a TLS echo of as many octets.
-func BenchmarkRoundTrip(b *testing.B) {
+// BenchmarkS1 is a message and its receipt on a live stream, from Send to the
+// Handler, and in the same run, turn by turn, its yardstick: an echo over TLS of
+// as many octets as the two flushes have on the wire. In "chained" each message
+// follows the receipt of the one before, sent by the Handler as the echo's
+// client writes behind its read; in "paced" somebody else sends one a
+// millisecond, as people do, who are slower still.
+func BenchmarkS1(b *testing.B) {
+	for _, kind := range []struct {
+		name string
+		turn int
+		wait time.Duration
+	}{{"chained", 200, 0}, {"paced", 1, time.Millisecond}} {
+		b.Run(kind.name, func(b *testing.B) {
+			ours, octets := roundTrips(b)
+			raw := rawRoundTrips(b, octets[0], octets[1])
+			var tours, traw []time.Duration
+			b.ReportAllocs()
+			for n := 0; n < b.N; n += kind.turn {
+				time.Sleep(kind.wait)
+				tours = append(tours, ours(kind.turn)...)
+				b.StopTimer()
+				time.Sleep(kind.wait)
+				traw = append(traw, raw(kind.turn)...)
+				b.StartTimer()
+			}
+			report(b, "p50", 500, tours, traw)
+			report(b, "p99", 990, tours, traw)
+		})
+	}
+}
+
+func report(b *testing.B, name string, share int, tours, traw []time.Duration) {
+	slices.Sort(tours)
+	slices.Sort(traw)
+	o, r := tours[len(tours)*share/1000], traw[len(traw)*share/1000]
+	b.ReportMetric(float64(o.Nanoseconds()), name+"-ns")
+	b.ReportMetric(float64(r.Nanoseconds()), "raw-"+name+"-ns")
+	b.ReportMetric(float64(o)/float64(r), name+"-ratio")
+}
+
+// roundTrips returns what sends messages, each after the receipt of the one
+// before, and how many octets inside TLS the two take.
+func roundTrips(b *testing.B) (some func(n int) []time.Duration, octets [2]int) {
+	b.Helper()
 	_, at := realSide(b, bobID(), "bob@reef", &echo{}, generous)
-	h := &receipts{got: make(chan string, 1), ends: make(chan error, 1)}
+	m := message("a message of about forty characters, or so")
+	m.Request = true
+	h := &pinger{m: m, done: make(chan []time.Duration)}
 	alice, _ := realSide(b, aliceID(), "alice@kite", h, generous)
 	c, err := alice.Dial(b.Context(), nil, at, nil, "bob@reef")
 	if err != nil {
 		b.Fatal(err)
 	}
 	c.SetStanding(Accepted)
-	m := message("a message of about forty characters, or so")
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := c.Send(context.Background(), m); err != nil {
-			b.Fatal(err)
-		}
-		<-h.got
-	}
+	there := padded(len(stanza.AppendAddressed(nil, m, "alice@kite", "bob@reef")))
+	return func(n int) []time.Duration {
+		h.left = n
+		h.send(c)
+		return <-h.done
+	}, [2]int{there, 256}
 }
 
-// BenchmarkRawRoundTrip is S1's yardstick: 512 octets there, 256 back, as the
-// padded stanzas are.
-func BenchmarkRawRoundTrip(b *testing.B) {
+// pinger sends the next message when the receipt of the last one has come.
+type pinger struct {
+	recorder
+	m    stanza.Message
+	left int
+	from time.Time
+	took []time.Duration
+	done chan []time.Duration
+}
+
+func (*pinger) Opened(c *Conn) { unmetered(c) }
+
+func (h *pinger) send(c *Conn) {
+	h.from = time.Now()
+	_ = c.Send(context.Background(), h.m)
+}
+
+func (h *pinger) Stanza(c *Conn, s stanza.Stanza) {
+	if m, ok := s.(stanza.Message); !ok || m.Received == "" {
+		return
+	}
+	h.took = append(h.took, time.Since(h.from))
+	if h.left--; h.left > 0 {
+		h.send(c)
+		return
+	}
+	took := h.took
+	h.took = nil
+	h.done <- took
+}
+
+func rawRoundTrips(b *testing.B, there, back int) func(n int) []time.Duration {
+	b.Helper()
 	near, far := rawTLS(b)
 	go func() {
-		buf := make([]byte, 512)
+		buf := make([]byte, there)
 		for {
 			if _, err := io.ReadFull(far, buf); err != nil {
 				return
 			}
-			if _, err := far.Write(buf[:256]); err != nil {
+			if _, err := far.Write(buf[:back]); err != nil {
 				return
 			}
 		}
 	}()
-	buf := make([]byte, 512)
-	for b.Loop() {
-		if _, err := near.Write(buf); err != nil {
-			b.Fatal(err)
+	buf := make([]byte, there)
+	return func(n int) (took []time.Duration) {
+		for range n {
+			from := time.Now()
+			if _, err := near.Write(buf); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.ReadFull(near, buf[:back]); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(from))
 		}
-		if _, err := io.ReadFull(near, buf[:256]); err != nil {
-			b.Fatal(err)
-		}
+		return took
 	}
 }
 

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,17 +34,18 @@ type Conn struct {
 	first  bool // we had ended when their closing tag came
 	out    outbox
 
-	ctx     context.Context // ends when the socket is cut; its cause is the first error
-	cancel  context.CancelCauseFunc
-	written chan struct{} // the writer is gone
-	done    chan struct{} // everything but Handler.Closed is over
+	ctx    context.Context // ends when the socket is cut; its cause is the first error
+	cancel context.CancelCauseFunc
+	done   chan struct{} // everything but Handler.Closed is over
 
 	standing   atomic.Int32
 	waiting    atomic.Bool
 	maxBytes   atomic.Int64
 	lastOctet  atomic.Int64 // nanoseconds since 1970
 	lastStanza atomic.Int64
+	lastFlush  atomic.Int64
 	handling   atomic.Bool // the Handler runs: Send may go beyond the bound
+	more       atomic.Bool // and more has been read already
 
 	mu      sync.Mutex // guards the following
 	aborted error      // why we ended the stream with an error
@@ -57,15 +57,14 @@ type Conn struct {
 // newConn makes the Conn of a finished handshake. It has no goroutine yet.
 func (n *Node) newConn(g *gate, t *tls.Conn, peer Peer) *Conn {
 	c := &Conn{
-		node:    n,
-		gate:    g,
-		tls:     t,
-		peer:    peer,
-		names:   n.ownNames(),
-		label:   "peer-" + strconv.FormatUint(n.nextID.Add(1), 10),
-		written: make(chan struct{}),
-		done:    make(chan struct{}),
-		pings:   make(map[string]chan struct{}),
+		node:  n,
+		gate:  g,
+		tls:   t,
+		peer:  peer,
+		names: n.ownNames(),
+		label: "peer-" + strconv.FormatUint(n.nextID.Add(1), 10),
+		done:  make(chan struct{}),
+		pings: make(map[string]chan struct{}),
 	}
 	now := time.Now()
 	c.lastOctet.Store(now.UnixNano())
@@ -78,13 +77,13 @@ func (n *Node) newConn(g *gate, t *tls.Conn, peer Peer) *Conn {
 	return c
 }
 
-// start opens the stream for use: writer, Handler.Opened, reader, in this
-// order, so that Opened may send and no stanza comes before it.
+// start opens the stream for use: Handler.Opened, then the reader, so that
+// Opened may send and no stanza comes before it. The reader gets a goroutine of
+// its own, with a small stack: the handshake has grown this one.
 func (c *Conn) start() {
 	c.mu.Lock()
 	c.idle = time.AfterFunc(c.node.lim.IdleKeepalive, c.checkIdle)
 	c.mu.Unlock()
-	go c.writeLoop()
 	c.node.log.Debug("Stream open", "peer", c.label, "standing", c.Standing().String(), "dialled", c.peer.Dialled)
 	c.node.cfg.Handler.Opened(c)
 	go c.run()
@@ -95,7 +94,8 @@ func (c *Conn) run() {
 	defer c.node.wg.Done()
 	err := c.finish(c.read())
 	c.cut(err)
-	<-c.written
+	c.out.stop()
+	<-c.out.gone
 	c.stopTimers()
 	c.node.remove(c)
 	close(c.done)
@@ -106,7 +106,7 @@ func (c *Conn) run() {
 // discard takes back a stream that was never started.
 func (n *Node) discard(c *Conn) {
 	c.cut(ErrEnded)
-	close(c.written)
+	c.out.stop()
 	n.remove(c)
 	close(c.done)
 	n.wg.Done()
@@ -170,43 +170,35 @@ func (c *Conn) Names() (own, peer string) { return c.names.own, c.names.peer }
 
 // Send queues stanzas, in this order and with nothing in between. It waits
 // while the outbox is full, until ctx ends. Nil means queued, not delivered.
+// What the kernel takes at once is written before Send returns.
 func (c *Conn) Send(ctx context.Context, stanzas ...stanza.Stanza) error {
-	var b []byte
-	for _, s := range stanzas {
-		from := len(b)
-		b = stanza.Append(b, c.addressed(s))
-		if n := len(b) - from; n > c.MaxBytes() {
-			return fmt.Errorf("%w: %d octets, it takes %d", ErrTooBig, n, c.MaxBytes())
+	return c.queue(ctx, func(o *outbox) error {
+		for _, s := range stanzas {
+			from := len(o.buf)
+			o.buf = stanza.AppendAddressed(o.buf, s, c.names.own, c.names.peer)
+			if n := len(o.buf) - from; n > c.MaxBytes() {
+				return fmt.Errorf("%w: %d octets, it takes %d", ErrTooBig, n, c.MaxBytes())
+			}
 		}
-	}
-	return c.queue(ctx, b)
+		return nil
+	})
 }
 
-// addressed fills in the names of the stream.
-func (c *Conn) addressed(s stanza.Stanza) stanza.Stanza {
-	own, peer := c.names.own, c.names.peer
-	switch v := s.(type) {
-	case stanza.Message:
-		v.From, v.To = cmp.Or(v.From, own), cmp.Or(v.To, peer)
-		return v
-	case stanza.Presence:
-		v.From, v.To = cmp.Or(v.From, own), cmp.Or(v.To, peer)
-		return v
-	case stanza.IQ:
-		v.From, v.To = cmp.Or(v.From, own), cmp.Or(v.To, peer)
-		return v
+// appending returns what queue needs for a stanza of the stream itself.
+func (c *Conn) appending(s stanza.Stanza) func(*outbox) error {
+	return func(o *outbox) error {
+		o.buf = stanza.AppendAddressed(o.buf, s, c.names.own, c.names.peer)
+		return nil
 	}
-	return s
 }
 
-// queue hands octets to the writer.
-func (c *Conn) queue(ctx context.Context, b []byte) error {
+// queue lets fill append to the outbox, whole or not at all.
+func (c *Conn) queue(ctx context.Context, fill func(*outbox) error) error {
 	for {
-		bound := c.node.lim.Outbox
-		if c.handling.Load() && c.Standing() == Accepted {
-			bound = outboxReply
+		lead, room, err := c.out.fill(c.bound(), c.holds(), fill)
+		if lead {
+			c.lead()
 		}
-		room, err := c.out.put(b, bound)
 		if err != nil || room == nil {
 			return err
 		}
@@ -219,6 +211,18 @@ func (c *Conn) queue(ctx context.Context, b []byte) error {
 		}
 	}
 }
+
+// bound is how much may wait in the outbox.
+func (c *Conn) bound() int {
+	if c.handling.Load() && c.Standing() == Accepted {
+		return outboxReply
+	}
+	return c.node.lim.Outbox
+}
+
+// holds reports whether what is queued now may wait for what comes next: the
+// reader, which is at work, has more before it, and writes before it waits.
+func (c *Conn) holds() bool { return c.handling.Load() && c.more.Load() }
 
 // Ping asks whether the peer is there (XEP-0199). An error answer is an
 // answer: a stranger's stream gives no other (README 5.5).
@@ -261,9 +265,7 @@ func (c *Conn) pong(id string) bool {
 // End begins a clean end (README 5.9) and returns: what is queued goes out,
 // then our closing tag; what still comes is handed over until theirs.
 func (c *Conn) End() {
-	if c.out.end(nil, xmlstream.CloseTag, false) {
-		c.limitEnd()
-	}
+	c.endOutbox(nil, false)
 }
 
 // Close ends the stream and waits until it is gone. When ctx ends first the
@@ -293,8 +295,17 @@ func (c *Conn) Abort(e xmlstream.Error) {
 
 // endWith queues a stream error as our last word.
 func (c *Conn) endWith(e xmlstream.Error) {
-	if c.out.end(xmlstream.AppendStreamError(nil, e), xmlstream.CloseTag, true) {
+	c.endOutbox(xmlstream.AppendStreamError(nil, e), true)
+}
+
+// endOutbox makes last and our closing tag the end of what we say.
+func (c *Conn) endOutbox(last []byte, drop bool) {
+	first, lead := c.out.end(last, xmlstream.CloseTag, drop)
+	if first {
 		c.limitEnd()
+	}
+	if lead {
+		c.lead()
 	}
 }
 
@@ -325,13 +336,13 @@ func (c *Conn) finish(why error) error {
 		c.End() // the answer is our own closing tag (174-8.2)
 		why = nil
 	case isPeerError(why):
-		c.out.end(nil, xmlstream.CloseTag, true) // it reads no more
+		c.endOutbox(nil, true) // it reads no more
 	default:
 		return c.broken(why)
 	}
 	c.limitEnd()
 	select {
-	case <-c.written:
+	case <-c.out.gone:
 	case <-c.ctx.Done():
 		return c.broken(why)
 	}
@@ -370,6 +381,7 @@ func isPeerError(err error) bool {
 // drain reads to the other side's close_notify and throws away what comes
 // before it. A TCP end without close_notify is a cut (T-09).
 func (c *Conn) drain() error {
+	c.gate.poll(false)
 	b := make([]byte, 4096)
 	for left := maxDrain; left > 0; {
 		n, err := c.tls.Read(b)

@@ -24,10 +24,11 @@
 // A key exists only after the handshake has returned (security.md 4.3): what
 // is checked inside the handshake changes nothing but its outcome.
 //
-// An open Conn has two goroutines: a reader, which owns it, calls the Handler
-// and tears down, and a writer. No lock is held while the Handler runs. The
-// outbox is bounded in octets: Send waits when it is full. A slow Handler
-// slows the peer.
+// An open Conn has one goroutine: a reader, which owns it, calls the Handler
+// and tears down. Who sends writes, as far as the kernel takes it at once; what
+// is left, and bursts, are written by a goroutine that ends when nothing waits.
+// No lock is held while the Handler runs. The outbox is bounded in octets: Send
+// waits when it is full, never for the peer. A slow Handler slows the peer.
 //
 // Everything that a peer sends is bounded by security.md 9.1, L-01 to L-10.
 package stream

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -12,15 +14,44 @@ import (
 // (L-03): crypto/tls reads and parses certificates before it asks us, so the
 // bound has to be below it. It also remembers whether the TCP stream has
 // ended, which is how a missing close_notify shows (T-09).
+//
+// Once a stream is open, and where the system can do it (socket), nobody waits
+// inside TLS: Read returns errEmpty when the kernel has nothing more, so that
+// the reader can wait in a place where it holds neither a deep stack nor
+// buffers; and an eager Write leaves what the kernel does not take at once to
+// be written by drain.
 type gate struct {
 	net.Conn
 	left    int       // octets that may still be read before open
 	unbound bool      // TLS is finished
 	next    time.Time // deadline from the first octet on; zero when that came
 	ended   atomic.Bool
+
+	sock  *socket // nil: this connection can only wait
+	polls bool    // Read does not wait; of the reader alone, as chunk and in are
+	chunk *chunk  // what in is a part of
+	in    []byte  // read and not handed out
+	inErr error   // what the connection said last
+
+	mu      sync.Mutex // guards the following
+	eager   bool
+	rest    []byte // what an eager Write left
+	drained chan struct{}
 }
 
-func newGate(raw net.Conn) *gate { return &gate{Conn: raw, left: maxBeforeTLS} }
+// errEmpty: nothing to read now. For crypto/tls it is temporary: the same call
+// works later.
+var errEmpty error = emptyError{}
+
+type emptyError struct{}
+
+func (emptyError) Error() string   { return "stream: nothing to read" }
+func (emptyError) Timeout() bool   { return false }
+func (emptyError) Temporary() bool { return true }
+
+func newGate(raw net.Conn) *gate {
+	return &gate{Conn: raw, left: maxBeforeTLS, sock: newSocket(raw)}
+}
 
 // expect sets the deadlines of a listener: for the first octet, and from then
 // on for everything up to the end of TLS (L-04).
@@ -32,8 +63,17 @@ func (g *gate) expect(first, all time.Time) {
 // open takes the bound away once TLS is finished.
 func (g *gate) open() { g.unbound = true }
 
+// poll makes Read return errEmpty instead of waiting, if it can.
+func (g *gate) poll(on bool) { g.polls = on && g.sock != nil }
+
 // Read reads at most what may still come.
 func (g *gate) Read(p []byte) (int, error) {
+	if len(g.in) > 0 {
+		return g.handOut(p), nil
+	}
+	if g.polls {
+		return 0, g.nothing()
+	}
 	if !g.unbound {
 		if g.left <= 0 {
 			return 0, errTooMany
@@ -52,6 +92,110 @@ func (g *gate) Read(p []byte) (int, error) {
 		g.ended.Store(true)
 	}
 	return n, err
+}
+
+func (g *gate) nothing() error {
+	if g.inErr != nil {
+		return g.inErr
+	}
+	return errEmpty
+}
+
+func (g *gate) handOut(p []byte) int {
+	n := copy(p, g.in)
+	if g.in = g.in[n:]; len(g.in) == 0 {
+		chunks.Put(g.chunk)
+		g.chunk, g.in = nil, nil
+	}
+	return n
+}
+
+// chunk is what one read from the kernel may bring: two records of full size.
+type chunk [32 << 10]byte
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+// wait returns when there is something to read, or the end. Only for a gate
+// that polls.
+func (g *gate) wait() error {
+	if len(g.in) > 0 || g.inErr != nil {
+		return nil
+	}
+	return g.sock.read(g)
+}
+
+// arrived takes what a read from the kernel brought.
+func (g *gate) arrived(c *chunk, n int, err error) {
+	switch {
+	case n > 0:
+		g.chunk, g.in = c, c[:n]
+		return
+	case err == nil:
+		g.ended.Store(true)
+		err = io.EOF
+	}
+	chunks.Put(c)
+	g.inErr = err
+}
+
+// Write writes p. In eager mode it never waits: see left.
+func (g *gate) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	for g.rest != nil {
+		drained := g.drained
+		g.mu.Unlock()
+		<-drained
+		g.mu.Lock()
+	}
+	if !g.eager {
+		g.mu.Unlock()
+		return g.Conn.Write(p)
+	}
+	defer g.mu.Unlock()
+	n, err := g.sock.write(p)
+	if err == nil && n < len(p) {
+		g.rest = slices.Clone(p[n:])
+		g.drained = make(chan struct{})
+	}
+	if err != nil {
+		return n, err
+	}
+	return len(p), nil
+}
+
+// beginEager makes the writes that follow eager, if they can be.
+func (g *gate) beginEager() bool {
+	if g.sock == nil {
+		return false
+	}
+	g.mu.Lock()
+	g.eager = true
+	g.mu.Unlock()
+	return true
+}
+
+// endEager ends that and reports whether something is left for drain.
+func (g *gate) endEager() (left bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.eager = false
+	return g.rest != nil
+}
+
+// drain writes what an eager Write left, and waits for that.
+func (g *gate) drain() error {
+	g.mu.Lock()
+	rest := g.rest
+	g.mu.Unlock()
+	if rest == nil {
+		return nil
+	}
+	_, err := g.Conn.Write(rest)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rest = nil
+	close(g.drained)
+	return err
 }
 
 // closeWrite sends a FIN where the connection can.

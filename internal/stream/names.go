@@ -1,9 +1,9 @@
 package stream
 
 import (
+	"slices"
 	"strings"
 
-	"llchat/internal/stanza"
 	"llchat/internal/xmlstream"
 )
 
@@ -73,34 +73,29 @@ func (s *names) checkHeader(h xmlstream.Header) *xmlstream.Error {
 }
 
 // complete checks from and to of a stanza and fills in what the peer left out.
-func (s *names) complete(st stanza.Stanza) (stanza.Stanza, *xmlstream.Error) {
-	var err *xmlstream.Error
-	switch v := st.(type) {
-	case stanza.Message:
-		err = s.fill(&v.From, &v.To)
-		st = v
-	case stanza.Presence:
-		err = s.fill(&v.From, &v.To)
-		st = v
-	case stanza.IQ:
-		err = s.fill(&v.From, &v.To)
-		st = v
-	}
-	return st, err
-}
-
-func (s *names) fill(from, to *string) *xmlstream.Error {
+func (s *names) complete(e *xmlstream.Element) *xmlstream.Error {
+	from, to := e.Attr("from"), e.Attr("to")
 	switch {
-	case *from != "" && s.peer != "" && !sameName(*from, s.peer):
+	case from != "" && s.peer != "" && !sameName(from, s.peer):
 		return violation(xmlstream.InvalidFrom, "")
-	case *to != "" && !s.isOurs(*to):
+	case to != "" && !s.isOurs(to):
 		return violation(xmlstream.HostUnknown, "")
 	}
-	if *from == "" {
-		*from = s.peer
+	if from == "" {
+		setAttr(e, "from", s.peer)
 	}
-	if *to == "" {
-		*to = s.own
+	if to == "" {
+		setAttr(e, "to", s.own)
 	}
 	return nil
+}
+
+func setAttr(e *xmlstream.Element, name, value string) {
+	for i := range e.Attrs {
+		if e.Attrs[i].Name == (xmlstream.Name{Local: name}) {
+			e.Attrs[i].Value = value
+			return
+		}
+	}
+	e.Attrs = append(slices.Clip(e.Attrs), xmlstream.Attr{Name: xmlstream.Name{Local: name}, Value: value})
 }

@@ -17,11 +17,13 @@ type flow struct {
 	octets    bucket
 	delayed   time.Duration // that a stranger was slowed without a pause
 	read      int           // octets since the last stanza
+	now       time.Time     // when octets came last
 	limitsFor Standing      // whose limits the XML reader has
 }
 
 func newFlow(now time.Time) flow {
 	return flow{
+		now:      now,
 		stranger: newBucket(strangerBurst, strangerRate, now),
 		accepted: newBucket(acceptedBurst, acceptedRate, now),
 		octets:   newBucket(acceptedOctets, acceptedPerSec, now),
@@ -35,9 +37,13 @@ type meter Conn
 
 func (m *meter) Read(p []byte) (int, error) {
 	c := (*Conn)(m)
+	if !c.gate.polls {
+		c.release() // this may wait
+	}
 	n, err := c.tls.Read(p)
 	if n > 0 {
-		c.lastOctet.Store(time.Now().UnixNano())
+		c.flow.now = time.Now()
+		c.lastOctet.Store(c.flow.now.UnixNano())
 		c.flow.read += n
 	}
 	c.fitLimits()
@@ -73,9 +79,16 @@ func (c *Conn) restart() {
 // said. It is never nil.
 func (c *Conn) read() (err error) {
 	defer c.node.contain(c.gate, &err)
+	c.gate.poll(true)
 	for {
 		c.fitLimits()
 		e, err := c.reader.Next()
+		if errors.Is(err, errEmpty) {
+			err = c.park()
+			if err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -89,6 +102,21 @@ func (c *Conn) read() (err error) {
 	}
 }
 
+// park waits until something comes, with no more than this small stack: what
+// was held is written, and buffers go to others meanwhile.
+func (c *Conn) park() error {
+	c.release()
+	c.reader.Release()
+	return c.gate.wait()
+}
+
+// release writes what was held while the reader was at work.
+func (c *Conn) release() {
+	if c.out.claim() {
+		c.lead()
+	}
+}
+
 // element handles one child of the stream.
 func (c *Conn) element(e *xmlstream.Element) error {
 	switch {
@@ -99,6 +127,9 @@ func (c *Conn) element(e *xmlstream.Element) error {
 	case e.Name.Space != stanza.NSClient:
 		return violation(xmlstream.UnsupportedStanzaType, "")
 	}
+	if v := c.names.complete(e); v != nil {
+		return v
+	}
 	s, err := stanza.Decode(e)
 	if err != nil {
 		if _, ok := asViolation(err); ok {
@@ -106,11 +137,7 @@ func (c *Conn) element(e *xmlstream.Element) error {
 		}
 		return violation(xmlstream.InvalidXML, "")
 	}
-	s, v := c.names.complete(s)
-	if v != nil {
-		return v
-	}
-	c.lastStanza.Store(time.Now().UnixNano())
+	c.lastStanza.Store(c.flow.now.UnixNano())
 	return c.stanza(s)
 }
 
@@ -143,10 +170,19 @@ func (c *Conn) stanza(s stanza.Stanza) error {
 	default:
 		return violation(xmlstream.UnsupportedStanzaType, "")
 	}
+	if c.out.claim() { // the Handler may take its time
+		go c.writeLoop()
+	}
+	c.handle(func() { c.node.cfg.Handler.Stanza(c, s) })
+	return nil
+}
+
+// handle marks what f sends as answers.
+func (c *Conn) handle(f func()) {
+	c.more.Store(c.reader.Buffered() > 0)
 	c.handling.Store(true)
 	defer c.handling.Store(false)
-	c.node.cfg.Handler.Stanza(c, s)
-	return nil
+	f()
 }
 
 // iq answers requests that are not the Handler's. Each gets exactly one answer
@@ -165,9 +201,7 @@ func (c *Conn) iq(q stanza.IQ) (done bool, err error) {
 		answer.Type = "error"
 		answer.Error = &stanza.StanzaError{Type: "cancel", Condition: "service-unavailable"}
 	}
-	c.handling.Store(true)
-	defer c.handling.Store(false)
-	err = c.queue(c.ctx, stanza.Append(nil, c.addressed(answer)))
+	c.handle(func() { err = c.queue(c.ctx, c.appending(answer)) })
 	if errors.Is(err, ErrEnded) {
 		err = nil // our closing tag is out: nothing may follow it
 	}
@@ -181,7 +215,7 @@ func (c *Conn) serves(namespace string) bool {
 // slow delays reading as L-10 wants it, and ends the stream of a stranger
 // that keeps on.
 func (c *Conn) slow() error {
-	now := time.Now()
+	now := c.flow.now
 	var wait time.Duration
 	if c.Standing() == Accepted {
 		wait = max(c.flow.accepted.owe(1, now), c.flow.octets.owe(float64(c.flow.read), now))
@@ -200,10 +234,12 @@ func (c *Conn) slow() error {
 	if c.flow.delayed > strangerPatience {
 		return violation(xmlstream.PolicyViolation, "too many stanzas")
 	}
+	c.release()
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		c.flow.now = time.Now()
 		return nil
 	case <-c.ctx.Done():
 		return fmt.Errorf("stream: read: %w", c.ctx.Err())
@@ -259,7 +295,11 @@ func (c *Conn) keepalive() {
 	c.mu.Lock()
 	c.pings[q.ID] = nil
 	c.mu.Unlock()
-	if room, err := c.out.put(stanza.Append(nil, c.addressed(q)), c.node.lim.Outbox); room != nil || err != nil {
+	lead, room, err := c.out.fill(c.node.lim.Outbox, false, c.appending(q))
+	if lead {
+		c.lead()
+	}
+	if room != nil || err != nil {
 		c.pong(q.ID)
 	}
 }

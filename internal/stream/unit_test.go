@@ -97,63 +97,125 @@ func TestDefaultLimits(t *testing.T) { // security.md 9.1
 	}
 }
 
+// putIn is fill with octets.
+func putIn(o *outbox, s string, bound int) (lead bool, room <-chan struct{}, err error) {
+	return o.fill(bound, false, func(o *outbox) error {
+		o.buf = append(o.buf, s...)
+		return nil
+	})
+}
+
 func TestOutbox(t *testing.T) {
 	o := newOutbox()
-	put := func(s string, bound int) bool {
-		room, err := o.put([]byte(s), bound)
-		if err != nil {
-			t.Fatal(err)
+	put := func(s string, bound int, wantLead bool) bool {
+		lead, room, err := putIn(&o, s, bound)
+		if err != nil || lead != wantLead {
+			t.Fatalf("got %v, %v", lead, err)
 		}
 		return room == nil
 	}
-	if !put("more than the bound", 4) {
+	if !put("more than the bound", 4, true) {
 		t.Error("an empty outbox must take anything")
 	}
-	if put("x", 4) {
+	if put("x", 4, false) {
 		t.Error("a full outbox took more")
 	}
-	room, _ := o.put([]byte("x"), 4)
-	b, tail, last := o.take(nil)
-	if string(b) != "more than the bound" || tail != "" || last {
-		t.Errorf("got %q, %q, %v", b, tail, last)
+	_, room, _ := putIn(&o, "x", 4)
+	if b, tail := o.take(); string(b) != "more than the bound" || tail != "" {
+		t.Errorf("got %q, %q", b, tail)
 	}
 	select {
 	case <-room:
 	default:
 		t.Error("nobody is told that there is room")
 	}
-	put("queued", 100)
-	if !o.end(nil, "</s>", false) || o.end(nil, "</s>", false) {
+	if o.yield() {
+		t.Error("an idle stream keeps its writer")
+	}
+	put("queued", 100, true)
+	if first, _ := o.end(nil, "</s>", false); !first {
+		t.Error("not the first end")
+	}
+	if first, lead := o.end(nil, "</s>", false); first || lead {
 		t.Error("end is not idempotent")
 	}
-	if _, err := o.put([]byte("x"), 100); !errors.Is(err, ErrEnded) {
+	if _, _, err := putIn(&o, "x", 100); !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v", err)
 	}
-	if b, tail, last = o.take(b); string(b) != "queued" || tail != "</s>" || !last {
-		t.Errorf("got %q, %q, %v", b, tail, last)
+	if b, tail := o.take(); string(b) != "queued" || tail != "</s>" {
+		t.Errorf("got %q, %q", b, tail)
 	}
-	if o.end([]byte("<error/>"), "</s>", true) {
+	if b, tail := o.take(); len(b) > 0 || tail != "" {
+		t.Errorf("the end was written twice: %q, %q", b, tail)
+	}
+	if first, lead := o.end([]byte("<error/>"), "</s>", true); first || lead {
 		t.Error("an error after the closing tag")
 	}
+	if o.yield() {
+		t.Error("more after the end")
+	}
+	<-o.gone
 }
 
 func TestOutboxErrorOvertakesAPoliteEnd(t *testing.T) {
 	o := newOutbox()
-	_, _ = o.put([]byte("queued"), 100)
-	if !o.end(nil, "</s>", false) || !o.end([]byte("<error/>"), "</s>", true) || o.end([]byte("<other/>"), "</s>", true) {
-		t.Error("the first error must win over a polite end, and nothing over it")
+	_, _, _ = putIn(&o, "queued", 100)
+	for i, want := range []bool{true, true, false} {
+		last := [][]byte{nil, []byte("<error/>"), []byte("<other/>")}[i]
+		if first, lead := o.end(last, "</s>", i > 0); first != want || lead {
+			t.Error("the first error must win over a polite end, and nothing over it")
+		}
 	}
-	if b, tail, last := o.take(nil); string(b) != "<error/>" || tail != "</s>" || !last {
-		t.Errorf("got %q, %q, %v", b, tail, last)
+	if b, tail := o.take(); string(b) != "<error/>" || tail != "</s>" {
+		t.Errorf("got %q, %q", b, tail)
 	}
 }
 
-func TestOutboxGivesBuffersBack(t *testing.T) {
+// One writer at a time, nothing is forgotten when it leaves, and a cut ends it.
+func TestOutboxHasOneWriter(t *testing.T) {
 	o := newOutbox()
-	_, _ = o.put(make([]byte, 50_000), 1<<20)
-	b, _, _ := o.take(nil)
-	if b = o.settle(b); b != nil || cap(o.buf) > keepIdle {
-		t.Errorf("an idle stream keeps %d and %d octets", cap(b), cap(o.buf))
+	if lead, _, _ := putIn(&o, "a", 9); !lead {
+		t.Fatal("nobody writes")
+	}
+	o.take()
+	if lead, _, _ := putIn(&o, "b", 9); lead {
+		t.Error("two writers")
+	}
+	if !o.yield() {
+		t.Error("what came meanwhile is forgotten")
+	}
+	o.take()
+	if o.yield() {
+		t.Error("there is nothing more")
+	}
+	lead, _, _ := o.fill(9, true, func(o *outbox) error { o.buf = append(o.buf, "held"...); return nil })
+	if lead || !o.claim() || o.claim() {
+		t.Error("what is held is written by one who claims it")
+	}
+	o.stop()
+	select {
+	case <-o.gone:
+		t.Error("gone while somebody writes")
+	default:
+	}
+	if o.yield() {
+		t.Error("more after a cut")
+	}
+	<-o.gone
+	if _, _, err := putIn(&o, "x", 9); !errors.Is(err, ErrEnded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What does not become a whole stanza leaves nothing behind.
+func TestOutboxUndoesAFailure(t *testing.T) {
+	o := newOutbox()
+	lead, room, err := o.fill(9, false, func(o *outbox) error {
+		o.buf = append(o.buf, "half"...)
+		return ErrTooBig
+	})
+	if lead || room != nil || !errors.Is(err, ErrTooBig) || o.waits() > 0 {
+		t.Errorf("got %v, %v, %v, %d octets", lead, room, err, o.waits())
 	}
 }
 

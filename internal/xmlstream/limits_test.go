@@ -442,3 +442,32 @@ func TestCheckChars(t *testing.T) {
 		}
 	}
 }
+
+// Release gives back what an idle reader needs not, at any time, and changes
+// nothing that is read.
+func TestRelease(t *testing.T) {
+	in := open10 + `<a>1</a><b>2</b>` + strings.Repeat(" ", 100) + `<c/>`
+	r := NewReader(oneOctet(in), Accepted)
+	for _, want := range []string{"a", "b", "c"} {
+		r.Release()
+		e, err := r.Next()
+		if err != nil || e.Name.Local != want {
+			t.Fatalf("got %v, %v, want %s", e, err, want)
+		}
+		r.Release()
+		if r.buf != nil || r.parser != nil {
+			t.Error("an idle reader keeps its buffers")
+		}
+	}
+	whole := NewReader(strings.NewReader(in), Accepted)
+	if _, err := whole.Next(); err != nil {
+		t.Fatal(err)
+	}
+	whole.Release()
+	if whole.Buffered() == 0 {
+		t.Error("what was read is lost")
+	}
+	if e, err := whole.Next(); err != nil || e.Name.Local != "b" {
+		t.Errorf("got %v, %v", e, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -31,7 +32,7 @@ type Reader struct {
 	opened  bool // the header is read
 	started bool // there is no XML declaration, or it is read
 	frame   framer
-	parser  parser
+	parser  *parser // scratch, nil while none is needed
 
 	spaces      int // white space since the last element
 	windowUsed  int // white space beyond spaceFree in the present window
@@ -45,6 +46,36 @@ func NewReader(r io.Reader, l Limits) *Reader {
 
 // SetLimits changes the limits from the next octet on.
 func (r *Reader) SetLimits(l Limits) { r.lim = l }
+
+// Small buffers and scratch wait here while their readers have nothing to do.
+var (
+	buffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
+	parsers = sync.Pool{New: func() any { return new(parser) }}
+)
+
+// Release gives buffer and scratch back while nothing is read and not returned. The
+// next call takes others, so a stream on which nothing comes costs next to nothing.
+func (r *Reader) Release() {
+	if r.r < r.w {
+		return
+	}
+	if cap(r.buf) == smallBuffer {
+		buffers.Put((*[smallBuffer]byte)(r.buf[:smallBuffer]))
+	}
+	r.buf, r.r, r.w = nil, 0, 0
+	if r.parser != nil {
+		parsers.Put(r.parser)
+		r.parser = nil
+	}
+}
+
+// scratch returns the parser to use now.
+func (r *Reader) scratch() *parser {
+	if r.parser == nil {
+		r.parser = parsers.Get().(*parser)
+	}
+	return r.parser
+}
 
 // Buffered returns how many octets were taken from the source beyond what was
 // returned. Anything but 0 before TLS begins is an injection (C-4).
@@ -98,7 +129,7 @@ func (r *Reader) header() (Header, error) {
 	if err != nil {
 		return none, err
 	}
-	h, err := r.parser.header(tag, &r.frame, &r.lim)
+	h, err := r.scratch().header(tag, &r.frame, &r.lim)
 	r.endFrame()
 	r.opened = err == nil
 	return h, err
@@ -155,7 +186,7 @@ func (r *Reader) next() (*Element, error) {
 	if strings.HasPrefix(s, "</") {
 		return nil, closing(s)
 	}
-	e, err := r.parser.element(s, &r.frame, &r.lim)
+	e, err := r.scratch().element(s, &r.frame, &r.lim)
 	r.endFrame()
 	return e, err
 }
@@ -307,7 +338,7 @@ func (r *Reader) makeRoom() {
 	case r.r == r.w:
 		r.r, r.w = 0, 0
 		if r.buf == nil {
-			r.buf = make([]byte, min(smallBuffer, r.lim.stanza()))
+			r.buf = newBuffer(r.lim.stanza())
 		}
 	case r.w < len(r.buf):
 	case r.r > 0:
@@ -318,4 +349,12 @@ func (r *Reader) makeRoom() {
 		copy(grown, r.buf)
 		r.buf = grown
 	}
+}
+
+// newBuffer returns an empty buffer for elements of at most so many octets.
+func newBuffer(most int) []byte {
+	if most < smallBuffer {
+		return make([]byte, most)
+	}
+	return buffers.Get().(*[smallBuffer]byte)[:]
 }
