@@ -37,8 +37,14 @@ type API interface {
 	// to it, or it is accepted.
 	Add(ctx context.Context, address string) (Peer, error)
 
-	// Set changes nick, status, message, visibility or strangers.
+	// Set changes a setting: nick, status, message, visibility, strangers, mdns,
+	// discovery-domain, discovery-server, discovery-key, first, last, email, jid
+	// or avatar (the path of a picture).
 	Set(ctx context.Context, key, value string) error
+
+	// Avatar returns the picture of a contact that is kept here: PNG, JPEG, GIF
+	// or WebP by its first octets (AvatarForm), decoded by nobody yet.
+	Avatar(ctx context.Context, who string) ([]byte, error)
 
 	// History returns at most n messages before the given row (0: the
 	// newest), oldest first.
@@ -127,8 +133,19 @@ type Peer struct {
 	Namesake identity.Pin `json:"namesake,omitzero"`
 	// Note says in words what keeps this peer from chatting.
 	Note safetext.Text `json:"note,omitzero"`
+	Card
 	// Gone: the row is no more (it left, or became part of another row).
 	Gone bool `json:"gone,omitempty"`
+}
+
+// Card is what a peer publishes about itself on the link, each only if it wants
+// to (XEP-0174 15). Like a nick none of it is proven.
+type Card struct {
+	First  safetext.Text `json:"first,omitzero"`
+	Last   safetext.Text `json:"last,omitzero"`
+	Email  safetext.Text `json:"email,omitzero"` // several stand apart by spaces
+	JID    safetext.Text `json:"jid,omitzero"`
+	Avatar string        `json:"avatar,omitempty"` // SHA-1 of a contact's picture that API.Avatar gives
 }
 
 // Contact reports whether the user has accepted the peer.
@@ -239,9 +256,19 @@ type Status struct {
 	Running     bool          `json:"running"` // a node holds the profile
 	Ready       bool          `json:"ready"`   // can be found and dialled
 	Fresh       bool          `json:"fresh"`   // the user never chose a nick: show the welcome
+	Discovery   Discovery     `json:"discovery"`
 	Profile     string        `json:"profile"`
 	PostQuantum bool          `json:"postQuantum"`
 	Health      []health.Item `json:"health"`
+}
+
+// Discovery is how people are found.
+type Discovery struct {
+	MDNS   string        `json:"mdns"`   // the setting: auto, own or avahi
+	Uses   string        `json:"uses"`   // own or avahi; empty while nothing on the links is asked
+	Most   int           `json:"most"`   // people that it lists at the most
+	Domain string        `json:"domain"` // the unicast DNS-SD domain that is browsed, if any
+	Entry  safetext.Text `json:"entry"`  // our instance name there, if we have one
 }
 
 // Interface is a network interface in use.

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -67,7 +66,7 @@ func (n *Node) setClaim(p mdns.Peer) {
 func (n *Node) streamOf(p mdns.Peer) identity.Pin {
 	for pin, r := range n.remotes {
 		for _, l := range r.live {
-			if l.instance == p.Key && isAt(p, l.conn.Peer().Addr.Addr()) {
+			if l.instance == label(p.Key) && isAt(p, l.conn.Peer().Addr.Addr()) {
 				return pin
 			}
 		}
@@ -103,7 +102,8 @@ func (n *Node) dropClaim(key string) {
 	n.setOwner(key, identity.Pin{})
 }
 
-// reclaim takes the whole list anew after discovery dropped events.
+// reclaim takes the whole list of the links anew after discovery dropped
+// events, or is another one.
 func (n *Node) reclaim() {
 	here := map[string]bool{}
 	if name := n.disc.Load().Name(); name != "" {
@@ -113,11 +113,7 @@ func (n *Node) reclaim() {
 		here[p.Key] = true
 		n.setClaim(p)
 	}
-	for key := range maps.Clone(n.claims) {
-		if !here[key] {
-			n.dropClaim(key)
-		}
-	}
+	n.dropMissing(here, false)
 }
 
 // own finds out under which key a claim is shown, and marks the rows.
@@ -145,7 +141,7 @@ func (n *Node) ownerOf(c *peer.Claim) identity.Pin {
 // name. Like every owner it is a place to knock: the dial checks the key.
 func (r *remote) asksAs(p mdns.Peer) bool {
 	from, err := netip.ParseAddrPort(r.request.Addr)
-	return err == nil && len(r.request.Names) > 0 && peer.Fold(r.request.Names[0]) == p.Key && isAt(p, from.Addr())
+	return err == nil && len(r.request.Names) > 0 && peer.Fold(r.request.Names[0]) == label(p.Key) && isAt(p, from.Addr())
 }
 
 // setOwner keeps owner and owned in step.
@@ -196,12 +192,13 @@ func (n *Node) prove(key string, pin identity.Pin) {
 // from one of its addresses. A name alone would let anybody take over the
 // row of somebody else's claim.
 func (n *Node) claimOf(name string, from netip.Addr) (string, bool) {
-	key := peer.Fold(name)
-	c := n.claims[key]
-	if c == nil {
-		return "", false
+	onLink := peer.Fold(name)
+	for _, key := range []string{onLink, onLink + domainMark} {
+		if c := n.claims[key]; c != nil && isAt(c.Peer, from) {
+			return key, true
+		}
 	}
-	return key, isAt(c.Peer, from)
+	return "", false
 }
 
 // claimsOf returns the claims shown under a key, the proven ones first.
@@ -227,7 +224,7 @@ func (n *Node) touch(pin identity.Pin) { n.dirty[rowID{pin: pin}] = struct{}{} }
 
 // touchClaim marks the rows that a claim may be part of.
 func (n *Node) touchClaim(key string) {
-	n.dirty[rowID{claim: key}] = struct{}{}
+	n.dirty[rowID{claim: label(key)}] = struct{}{}
 	if pin := n.owner[key]; !pin.IsZero() {
 		n.touch(pin)
 	}
@@ -248,7 +245,7 @@ func (n *Node) refresh() {
 			n.dropRow(key)
 			continue
 		}
-		n.putRow(key, shownRow{row, id})
+		n.putRow(key, row)
 	}
 	clear(n.dirty)
 }
@@ -272,7 +269,7 @@ func same(a, b Peer) bool {
 	}
 	return a.Key == b.Key && a.Fingerprint == b.Fingerprint && a.Name == b.Name && a.Nick == b.Nick &&
 		a.Instance == b.Instance && a.Trust == b.Trust && a.Presence == b.Presence &&
-		a.Message == b.Message && a.Stream == b.Stream && a.Waiting == b.Waiting &&
+		a.Card == b.Card && a.Message == b.Message && a.Stream == b.Stream && a.Waiting == b.Waiting &&
 		a.Asks == b.Asks && a.Of == b.Of && a.Namesake == b.Namesake && a.Note == b.Note
 }
 
@@ -288,26 +285,43 @@ func (n *Node) dropRow(key string) {
 
 // build makes a row from everything known; false when there is nothing left
 // to show.
-func (n *Node) build(id rowID) (Peer, bool) {
+func (n *Node) build(id rowID) (shownRow, bool) {
 	if id.pin.IsZero() {
-		c := n.claims[id.claim]
-		if c == nil || !n.owner[id.claim].IsZero() {
-			return Peer{}, false
-		}
-		return n.shown(peer.Build(peer.Known{Claims: []peer.Claim{*c}, Namesake: n.namesakeOf(*c)})), true
+		return n.buildClaim(id.claim)
 	}
 	r := n.remotes[id.pin]
 	if r == nil {
-		return Peer{}, false
+		return shownRow{}, false
 	}
 	k := n.known(r)
 	if k.Trust == trust.Retired || !isContact(k.Trust) && k.Trust != trust.Blocked &&
 		k.Stream == nil && !k.Asks && len(k.Claims) == 0 && !n.seeks(id.pin) {
-		return Peer{}, false
+		return shownRow{}, false
 	}
-	p := n.shown(peer.Build(k))
+	row := peer.Build(k)
+	n.tendAvatar(row)
+	p := n.shown(row)
+	p.Avatar = n.avatarOf(row)
 	n.withAdded(&p)
-	return p, true
+	return shownRow{p, id}, true
+}
+
+// buildClaim makes the row of a name that nobody has proven: one, whether it
+// was heard on a link, in the domain, or in both. The row is the first one's;
+// when that does not answer and goes, the other one is left.
+func (n *Node) buildClaim(name string) (shownRow, bool) {
+	var k peer.Known
+	for _, key := range []string{name, name + domainMark} {
+		if c := n.claims[key]; c != nil && n.owner[key].IsZero() {
+			k.Claims = append(k.Claims, *c)
+		}
+	}
+	if len(k.Claims) == 0 {
+		return shownRow{}, false
+	}
+	first := k.Claims[0]
+	k.Namesake = n.namesakeOf(first)
+	return shownRow{n.shown(peer.Build(k)), rowID{claim: first.Key}}, true
 }
 
 // known gathers what there is about a key.
@@ -347,6 +361,7 @@ func (n *Node) shown(r peer.Row) Peer {
 		Of:          r.Of,
 		Namesake:    r.Namesake,
 		Note:        safetext.Line(r.Note),
+		Card:        faceCard(r.Card),
 	}
 	if p.Name.IsEmpty() {
 		p.Name = safetext.Name("(no name)")
@@ -385,6 +400,9 @@ const (
 	healthStore     = "store"
 	healthCrowded   = "crowded"
 	healthClear     = "cannot-encrypt"
+	healthAvahi     = "avahi"
+	healthDomain    = "domain"
+	healthEntry     = "domain-entry"
 )
 
 // crowdedTime is how long the network is called crowded after it last was.

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,14 +9,67 @@ import (
 
 	"llchat/internal/health"
 	"llchat/internal/mdns"
+	"llchat/internal/mdns/avahi"
 	"llchat/internal/mdns/link"
+	"llchat/internal/safetext"
 )
 
-// discoveryPause is how long links that ended are left alone.
-const discoveryPause = 5 * time.Second
+// Words of the setting mdns: who speaks multicast DNS for us.
+const (
+	MDNSAuto  = "auto"  // own, and avahi while another program has port 5353 for itself
+	MDNSOwn   = "own"   // sockets of our own
+	MDNSAvahi = "avahi" // avahi-daemon, by D-Bus
+)
+
+const (
+	// discoveryPause is how long links that ended are left alone.
+	discoveryPause = 5 * time.Second
+	// backPause is how often a fallback looks whether the port can be shared
+	// again.
+	backPause = 10 * time.Second
+	// keepTime is how long people stay listed who are not found in the other
+	// way yet: mdns.md 2.3.
+	keepTime = 10 * time.Second
+	// maxPeople is how many sockets of our own list (L-22).
+	maxPeople = 8192
+)
+
+// search is how people are looked for on the links:
+//
+//	           port taken, auto                 port shared again
+//	own ----------------------------> avahi --------------------> own
+//	 |  ended                           |  no daemon
+//	 +-----> nothing, for a while <-----+
+type search struct {
+	uses  string             // MDNSOwn or MDNSAvahi; empty: nothing is there to be asked
+	taken error              // why auto does without sockets of its own
+	round int                // counts what is begun; the end of an earlier one is no news
+	busy  chan struct{}      // closed when what was begun in the background has ended
+	stop  context.CancelFunc // gives that up
+}
+
+// wantFinder is who should speak for us now. A ghost says nothing either way;
+// without anything it is given a node that opens no socket.
+func (n *Node) wantFinder() string {
+	switch mode := n.settings.MDNS; {
+	case n.ghost() && n.search.uses != "":
+		return n.search.uses
+	case n.ghost():
+		return MDNSOwn
+	case mode == MDNSAvahi, mode == MDNSAuto && n.search.taken != nil:
+		return MDNSAvahi
+	}
+	return MDNSOwn
+}
 
 // openDiscovery starts browsing. Nothing is published before publish.
 func (n *Node) openDiscovery() error {
+	n.begin()
+	if n.wantFinder() == MDNSAvahi {
+		n.setFinder(nobody{}, "")
+		n.openAvahi()
+		return nil
+	}
 	source, err := n.net.Source()
 	if err != nil {
 		return fmt.Errorf("multicast: %w", err)
@@ -28,15 +82,82 @@ func (n *Node) openDiscovery() error {
 		Port:    n.port,
 		Pinned:  n.names.pinned,
 		Live:    n.names.live,
+		Limits:  mdns.Limits{Peers: maxPeople},
 		Silent:  n.ghost(),
 		Random:  rand.Reader,
 	})
 	if err != nil {
 		return fmt.Errorf("multicast: %w", err)
 	}
-	n.disc.Store(d)
-	n.events = d.Events()
+	n.setFinder(d, MDNSOwn)
 	return nil
+}
+
+// begin opens a round: what is under way in the background is given up.
+func (n *Node) begin() {
+	n.search.round++
+	if n.search.stop != nil {
+		n.search.stop()
+		n.search.stop = nil
+	}
+}
+
+func (n *Node) setFinder(f Finder, uses string) {
+	next := &sources{Finder: f, dead: n.deadClaim}
+	if old := n.disc.Load(); old != nil {
+		next.domain = old.domain
+	}
+	n.disc.Store(next)
+	n.events, n.search.uses = f.Events(), uses
+	n.showAvatar()
+}
+
+// background runs f beside the engine; then gets its end, if nothing else was
+// begun meanwhile.
+func (n *Node) background(f func(ctx context.Context), then func()) {
+	ctx, stop := context.WithCancel(n.ctx)
+	before, busy, round := n.search.busy, make(chan struct{}), n.search.round
+	n.search.busy, n.search.stop = busy, stop
+	n.start(func() {
+		if before != nil {
+			<-before
+		}
+		f(ctx)
+		close(busy)
+		n.post(func() {
+			if round == n.search.round {
+				then()
+			}
+		})
+	})
+}
+
+// openAvahi reaches avahi-daemon, which may take seconds. The node that it
+// makes lives in the context of the attempt, so that who gives the attempt up
+// ends the node.
+func (n *Node) openAvahi() {
+	user, machine := n.discoveryNames()
+	c := avahi.Config{
+		User: user, Machine: machine, Port: n.port, Pinned: n.names.pinned, Random: rand.Reader, Interfaces: n.opt.Interfaces,
+	}
+	var f Finder
+	err := avahi.ErrSystem
+	n.background(func(ctx context.Context) {
+		if n.net.Avahi == nil {
+			return
+		}
+		if f, err = n.net.Avahi(ctx, c); err == nil && ctx.Err() != nil {
+			_ = f.Close() // given up meanwhile
+		}
+	}, func() {
+		if err != nil {
+			n.discoveryFailed(err)
+			return
+		}
+		n.search.stop = nil // it lives on
+		n.setFinder(f, MDNSAvahi)
+		n.discoveryThere()
+	})
 }
 
 // discoveryEnded follows links that ended by themselves. Streams live on.
@@ -45,17 +166,50 @@ func (n *Node) discoveryEnded() {
 	if n.ctx.Err() != nil {
 		return
 	}
+	err := n.disc.Load().Err()
+	n.begin()
+	n.search.uses = ""
 	n.forgetClaims()
-	n.discoveryFailed(n.disc.Load().Err())
+	n.discoveryFailed(err)
 }
 
+// discoveryFailed goes the other way, or says what is wrong and tries again.
 func (n *Node) discoveryFailed(err error) {
-	hint := "it is tried again every few seconds"
-	if errors.Is(err, link.ErrTaken) {
-		hint = "end the program that holds the port, or let it share (avahi: disallow-other-stacks=no)"
+	if errors.Is(err, link.ErrTaken) && n.settings.MDNS == MDNSAuto && n.net.Avahi != nil && n.search.taken == nil {
+		n.search.taken = err
+		n.rediscover()
+		return
 	}
-	n.healthItem(health.Error, healthDiscovery, fmt.Sprintf("nobody can be found on the network: %v", err), hint)
-	n.after(discoveryPause, n.rediscover)
+	text, hint := discoveryWords(err)
+	if n.search.taken != nil {
+		text = fmt.Sprintf("%v; %s", n.search.taken, text)
+		_, hint = discoveryWords(n.search.taken)
+	}
+	n.search.taken = nil // next time from the beginning
+	n.clearHealth(healthAvahi)
+	n.healthItem(health.Error, healthDiscovery, "nobody can be found on the network: "+text, hint)
+	round := n.search.round
+	n.after(discoveryPause, func() {
+		if round == n.search.round {
+			n.rediscover()
+		}
+	})
+}
+
+// discoveryWords says what is wrong and what to do about it.
+func discoveryWords(err error) (text, hint string) {
+	switch {
+	case errors.Is(err, link.ErrTaken):
+		return err.Error(), "end the program that holds the port, or let it share (avahi: disallow-other-stacks=no)"
+	case errors.Is(err, avahi.ErrSystem):
+		return "this system has no Avahi", "llchat set mdns auto"
+	case errors.Is(err, avahi.ErrNoDaemon):
+		return "avahi-daemon does not run", "start it (systemctl start avahi-daemon), or: llchat set mdns auto"
+	case errors.Is(err, avahi.ErrRefused):
+		return "avahi-daemon does not let programs of users publish",
+			"disable-user-service-publishing=no in /etc/avahi/avahi-daemon.conf, or: llchat set mdns auto"
+	}
+	return err.Error(), "it is tried again every few seconds"
 }
 
 // rediscover tries links that had ended, and is found again under the same
@@ -65,23 +219,86 @@ func (n *Node) rediscover() {
 		n.discoveryFailed(err)
 		return
 	}
-	n.clearHealth(healthDiscovery)
-	if n.publishing {
-		n.announceSelf()
+	if n.search.uses != "" {
+		n.discoveryThere()
 	}
 }
 
-// forgetClaims empties the list of who is here.
+// discoveryThere follows the opening of a way to look for people.
+func (n *Node) discoveryThere() {
+	n.clearHealth(healthDiscovery)
+	n.clearHealth(healthAvahi)
+	n.watchClaims()
+	if n.publishing {
+		n.announceSelf()
+	}
+	round := n.search.round
+	n.after(keepTime, func() {
+		if round == n.search.round {
+			n.reclaim()
+		}
+	})
+	if n.search.uses == MDNSAvahi {
+		hint := "llchat set mdns auto"
+		if n.search.taken != nil {
+			hint = "let others share port 5353 (disallow-other-stacks=no in avahi-daemon.conf): llchat then uses it by itself"
+			n.after(backPause, func() { n.tryBack(round) })
+		}
+		n.healthItem(health.Info, healthAvahi, fmt.Sprintf(
+			"people are found through avahi-daemon, which lists about 1,000 at the most (llchat: %d)", avahi.MaxPeers), hint)
+	}
+}
+
+// tryBack gives the fallback up when port 5353 can be shared again.
+func (n *Node) tryBack(round int) {
+	if round != n.search.round {
+		return
+	}
+	if n.ghost() || n.net.Shared == nil || !n.net.Shared() {
+		n.after(backPause, func() { n.tryBack(round) })
+		return
+	}
+	n.search.taken = nil
+	n.swapFinder()
+}
+
+// chooseFinder follows the setting mdns.
+func (n *Node) chooseFinder() {
+	n.search.taken = nil // as if for the first time
+	if !n.ghost() && n.wantFinder() != n.search.uses {
+		n.swapFinder()
+	}
+}
+
+// swapFinder says goodbye in one way and comes back in the other. Who is
+// listed stays so meanwhile.
+func (n *Node) swapFinder() {
+	n.begin()
+	old := n.disc.Load().Finder
+	n.setFinder(nobody{}, "")
+	n.background(func(ctx context.Context) {
+		polite, cancel := context.WithTimeout(ctx, goodbyeTime)
+		defer cancel()
+		if err := errors.Join(old.Withdraw(polite), old.Close()); err != nil {
+			n.log.Debug("Discovery not closed cleanly", "err", err)
+		}
+	}, n.rediscover)
+}
+
+// forgetClaims empties the list of who is here on the links.
 func (n *Node) forgetClaims() {
 	for key := range n.claims {
-		n.dropClaim(key)
+		if !isInDomain(key) {
+			n.dropClaim(key)
+		}
 	}
 }
 
 // introduce takes the name that the user has just chosen in place of the
 // generated one, before anything was published.
 func (n *Node) introduce() {
-	if err := n.disc.Load().Close(); err != nil {
+	n.begin()
+	if err := n.disc.Load().Finder.Close(); err != nil {
 		n.log.Debug("Discovery not closed cleanly", "err", err)
 	}
 	n.events = nil
@@ -102,7 +319,26 @@ func (n *Node) publish() {
 		n.introduce()
 	}
 	n.publishing = true
-	if n.events != nil { // else rediscover does it
+	if n.events != nil { // else discoveryThere does it
 		n.announceSelf()
 	}
+	n.tendDomain()
+}
+
+// discoveryStatus is how people are found now.
+func (n *Node) discoveryStatus() Discovery {
+	d := Discovery{MDNS: n.settings.MDNS, Domain: n.domain.browsed.domain}
+	if !n.ghost() {
+		d.Uses = n.search.uses
+	}
+	switch d.Uses {
+	case MDNSOwn:
+		d.Most = maxPeople
+	case MDNSAvahi:
+		d.Most = avahi.MaxPeers
+	}
+	if n.domain.entry != nil {
+		d.Entry = safetext.Line(n.domain.entry.Name())
+	}
+	return d
 }

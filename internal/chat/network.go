@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"llchat/internal/mdns/avahi"
 	"llchat/internal/mdns/link"
 	"llchat/internal/netmon"
 )
@@ -23,6 +24,9 @@ func realNetwork(only []string) (Network, error) {
 	var d net.Dialer
 	return Network{
 		Source: func() (link.Source, error) { return link.Open(only) },
+		Avahi:  openAvahi,
+		Shared: link.Shared,
+		DNS:    systemDNS(),
 		Listen: listenTCP,
 		Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 			return d.DialContext(ctx, "tcp", to.String())
@@ -30,6 +34,15 @@ func realNetwork(only []string) (Network, error) {
 		Lookup:     lookupHost,
 		Interfaces: func() []Interface { return usableInterfaces(only) },
 	}, nil
+}
+
+// openAvahi is avahi.Open, without an error that looks like a node.
+func openAvahi(ctx context.Context, c avahi.Config) (Finder, error) {
+	d, err := avahi.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // lookupHost asks the system's resolver.

@@ -35,7 +35,7 @@ type Node struct {
 	trust   *trust.Store
 	hist    *history.Store
 	streams *stream.Node
-	disc    atomic.Pointer[mdns.Node] // replaced when the links had ended
+	disc    atomic.Pointer[sources] // replaced when one of them is another
 	names   ownNames
 	hub     *hub
 	health  health.Set
@@ -85,8 +85,11 @@ type state struct {
 	firsts     map[string]chan struct{} // claims to which a first message is under way
 
 	endpoints endpoints // told by common contacts
+	avatars   avatars
 	added     []added   // addresses that the user gave, oldest first
 	outside   outside   // what the network sees of us
+	search    search    // how people are looked for on the links
+	domain    domain    // and in the domain, if one is set
 }
 
 // rowID names a row to build: a key, or a claim without one.
@@ -113,6 +116,12 @@ func (n *Node) run() {
 				n.claimEvent(e)
 			} else {
 				n.discoveryEnded()
+			}
+		case e, ok := <-n.domain.events:
+			if ok {
+				n.domainEvent(e)
+			} else {
+				n.domain.events = nil
 			}
 		case <-n.ctx.Done():
 			return
@@ -177,6 +186,7 @@ func (n *Node) close(ctx context.Context) error {
 			n.log.Debug("Goodbye not sent", "err", err)
 		}
 	})
+	polite.Go(func() { n.leaveDomain(ctx) })
 	polite.Go(func() {
 		if err := n.streams.Close(ctx); err != nil {
 			n.log.Debug("Streams not closed cleanly", "err", err)
@@ -190,6 +200,7 @@ func (n *Node) close(ctx context.Context) error {
 	n.cancel()
 	n.hub.close()
 	n.work.Wait() // discovery lives in the same context: nobody waits for it
+	n.domain.held.drop()
 	return errors.Join(err, n.disc.Load().Close(), n.hist.Close(), n.prof.Close())
 }
 

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -102,6 +103,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.hear(listeners)
 	n.start(n.run)
 	n.post(n.publish)
+	n.post(n.tendDomain)
 	n.post(n.finishAccepts)
 	n.post(n.retryAll)
 	n.post(n.dialAdded)
@@ -112,6 +114,7 @@ func (n *Node) open(ctx context.Context) error {
 // abandon releases what a failed Open had taken.
 func (n *Node) abandon() {
 	n.cancel()
+	n.work.Wait()
 	if d := n.disc.Load(); d != nil {
 		_ = d.Close()
 	}
@@ -190,7 +193,7 @@ func (n *Node) openSettings() error {
 	for _, o := range []struct {
 		from string
 		to   *string
-	}{{n.opt.Nick, &s.Nick}, {n.opt.Visibility, &s.Visibility}, {n.opt.Strangers, &s.Strangers}} {
+	}{{n.opt.Nick, &s.Nick}, {n.opt.Visibility, &s.Visibility}, {n.opt.Strangers, &s.Strangers}, {n.opt.MDNS, &s.MDNS}} {
 		if o.from != "" {
 			*o.to = o.from
 		}
@@ -298,7 +301,7 @@ func (n *Node) recall() error {
 		n.touch(c.Pin)
 	}
 	n.rebind()
-	if err := n.readAdded(); err != nil {
+	if err := errors.Join(n.readAdded(), n.recallAvatars()); err != nil {
 		return err
 	}
 	requests, err := n.hist.Requests()
@@ -332,6 +335,34 @@ type ownNames struct {
 	pins    map[string]struct{} // claim keys of contacts, never evicted
 	hosts   map[netip.Addr]struct{}
 	streams map[string]struct{} // instance names of contacts with a live stream
+	domain  map[string]struct{} // what we are or were called in the domain, folded
+}
+
+// alias is a name that we bear beside the present one.
+func (o *ownNames) alias(name string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.borne[peer.Fold(name)] = struct{}{}
+}
+
+// addInDomain notes names of ours in the domain.
+func (o *ownNames) addInDomain(names ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.domain == nil {
+		o.domain = map[string]struct{}{}
+	}
+	for _, name := range names {
+		o.domain[peer.Fold(name)] = struct{}{}
+	}
+}
+
+// inDomain is dnssd.Config.Ours.
+func (o *ownNames) inDomain(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.domain[key]
+	return ok
 }
 
 func (o *ownNames) add(name string) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 
+	"llchat/internal/mdns/avahi"
 	"llchat/internal/mdns/link"
 )
 
@@ -20,6 +21,7 @@ type Options struct {
 	Port       uint16   //
 	Visibility string   // open, quiet or ghost
 	Strangers  string   // ask, accept or refuse
+	MDNS       string   // auto, own or avahi
 	Interfaces []string // names; empty is every usable one
 	Log        *slog.Logger
 	Wire       io.Writer // --debug-wire
@@ -32,6 +34,12 @@ type Network struct {
 	// Source opens the multicast side; it may be called again after the
 	// source that it returned has ended.
 	Source func() (link.Source, error)
+	// Avahi finds people through avahi-daemon; nil: there is none. Shared tells
+	// whether Source could use port 5353 now; nil: never again.
+	Avahi  func(ctx context.Context, c avahi.Config) (Finder, error)
+	Shared func() bool
+	// DNS browses domains; nil: none, whatever the settings say.
+	DNS    *DNS
 	Listen func(ctx context.Context, port uint16) ([]net.Listener, uint16, error)
 	Dial   func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
 	// Lookup finds the addresses of a host name; nil: there are none.

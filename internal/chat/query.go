@@ -29,6 +29,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 func (n *Node) status() Status {
 	s := faceSettings(n.settings)
 	s.Fingerprint, s.Port, s.Running = n.id.Pin(), n.port, !n.opt.Passive
+	s.Discovery = n.discoveryStatus()
 	s.Profile, s.Health, s.PostQuantum = n.prof.Dir(), n.health.Items(), postQuantum()
 	s.Interfaces, s.Addresses = []Interface{}, []string{} // never null in JSON
 	if n.net.Interfaces != nil {

@@ -22,7 +22,7 @@ func withDefaults(s *profile.Settings) {
 	for _, d := range []struct {
 		at  *string
 		def string
-	}{{&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}} {
+	}{{&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}} {
 		if *d.at == "" {
 			*d.at = d.def
 		}
@@ -35,13 +35,14 @@ func checkSettings(s profile.Settings) error {
 		{"visibility", s.Visibility, VisibleOpen + " " + VisibleQuiet + " " + VisibleGhost},
 		{"strangers", s.Strangers, StrangersAsk + " " + StrangersAccept + " " + StrangersRefuse},
 		{"status", s.Status, "avail away dnd"},
+		{"mdns", s.MDNS, MDNSAuto + " " + MDNSOwn + " " + MDNSAvahi},
 	} {
 		if err := oneOf(c.name, c.value, c.words); err != nil {
 			return err
 		}
 	}
-	if s.Nick == "" {
-		return nil
+	if err := checkCard(s); err != nil || s.Nick == "" {
+		return err
 	}
 	return checkNick(s.Nick)
 }
@@ -73,6 +74,10 @@ func (n *Node) Set(ctx context.Context, key, value string) error {
 	if key == "visibility" {
 		return n.setVisibility(ctx, value)
 	}
+	value, err := readSetting(key, value)
+	if err != nil {
+		return err
+	}
 	return n.call(ctx, func() error {
 		s := n.settings
 		if err := change(&s, key, value); err != nil {
@@ -82,7 +87,14 @@ func (n *Node) Set(ctx context.Context, key, value string) error {
 			return err
 		}
 		n.settings = s
-		if key == "strangers" {
+		switch {
+		case key == "strangers":
+			return nil
+		case key == "mdns":
+			n.chooseFinder()
+			return nil
+		case strings.HasPrefix(key, "discovery-"):
+			n.tendDomain()
 			return nil
 		}
 		return n.announce()
@@ -108,10 +120,26 @@ func change(s *profile.Settings, key, value string) error {
 		s.Strangers = value
 	case "visibility":
 		s.Visibility = value
+	case "mdns":
+		s.MDNS = value
+	case "discovery-domain", "discovery-server", "discovery-key":
+		return changeDomain(s, key, value)
 	default:
-		return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers")
+		if !setCard(s, key, value) {
+			return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers, "+
+				"mdns, discovery-domain, discovery-server, discovery-key, first, last, email, jid, avatar")
+		}
 	}
 	return checkSettings(*s)
+}
+
+// changeDomain applies one setting of the unicast DNS-SD domain; empty is off.
+func changeDomain(s *profile.Settings, key, value string) error {
+	if err := checkDomainSetting(key, value); err != nil {
+		return err
+	}
+	*map[string]*string{"discovery-domain": &s.Domain, "discovery-server": &s.Server, "discovery-key": &s.Key}[key] = value
+	return nil
 }
 
 // announce lets others know the nick, status and message: everybody by the
@@ -119,10 +147,12 @@ func change(s *profile.Settings, key, value string) error {
 func (n *Node) announce() error {
 	n.publish()
 	if n.publishing && n.events != nil && !n.ghost() && !n.turning() { // else it follows
+		n.showAvatar()
 		if err := n.disc.Load().SetText(n.presenceText()); err != nil {
 			return fmt.Errorf("announce: %w", err)
 		}
 	}
+	n.enterDomain()
 	for _, r := range n.remotes {
 		for _, l := range r.live {
 			if l.accepted {
@@ -138,7 +168,7 @@ func (n *Node) presenceText() mdns.Text {
 	if n.settings.Visibility != VisibleOpen {
 		return mdns.PresenceText("", "", "")
 	}
-	return mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message)
+	return withCard(mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message), n.settings)
 }
 
 // presence is what contacts are told inside TLS (K11).
@@ -176,4 +206,5 @@ func (n *Node) renamed(instance string) {
 	n.keepName(instance)
 	n.setHealth("renamed", "your name was taken on this network: you are now "+
 		safetext.Name(instance).String(), "")
+	n.enterDomain()
 }

@@ -8,7 +8,9 @@ import (
 	"net"
 	"time"
 
+	"llchat/internal/health"
 	"llchat/internal/mdns"
+	"llchat/internal/mdns/avahi"
 	"llchat/internal/peer"
 )
 
@@ -72,25 +74,30 @@ func (n *Node) hear(listeners []net.Listener) {
 // setVisibility changes what the network sees of a node that runs. When it has
 // returned from making a ghost, nothing is sent any more.
 func (n *Node) setVisibility(ctx context.Context, value string) error {
-	var silent <-chan struct{}
+	var silent []chan struct{}
 	err := n.call(ctx, func() error {
 		err := n.show(value)
 		if n.ghost() {
-			silent = n.outside.turned
+			silent = []chan struct{}{n.outside.turned, n.search.busy, n.domain.turned}
 		}
 		return err
 	})
-	if err != nil || silent == nil {
+	if err != nil {
 		return err
 	}
-	select {
-	case <-silent:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.ctx.Done():
-		return errClosed
+	for _, c := range silent {
+		if c == nil {
+			continue // nothing of the kind was ever begun
+		}
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.ctx.Done():
+			return errClosed
+		}
 	}
+	return nil
 }
 
 // show makes a visibility the present one, or changes nothing.
@@ -118,6 +125,7 @@ func (n *Node) show(value string) error {
 	}
 	n.clearHealth("renamed")
 	n.turnAround()
+	n.tendDomain()
 	return nil
 }
 
@@ -137,9 +145,23 @@ func (n *Node) turnAround() {
 		return
 	}
 	n.takeNames()
-	if n.events != nil { // else rediscover does it
+	switch {
+	case n.ghost() && n.search.uses == "":
+		n.hide()
+	case n.search.uses != "" && n.wantFinder() != n.search.uses: // a ghost since its start
+		n.swapFinder()
+	case n.events != nil: // else discoveryThere does it
 		n.announceSelf()
 	}
+}
+
+// hide makes a ghost of a node that was looking for a way to the network.
+func (n *Node) hide() {
+	if err := n.openDiscovery(); err != nil {
+		n.discoveryFailed(err)
+		return
+	}
+	n.discoveryThere()
 }
 
 // takeNames makes the names that the visibility wants the present ones.
@@ -200,7 +222,7 @@ func (n *Node) announceSelf() {
 }
 
 // vanish says goodbye and is silent from then on.
-func vanish(ctx context.Context, d *mdns.Node) error {
+func vanish(ctx context.Context, d Finder) error {
 	polite, cancel := context.WithTimeout(ctx, goodbyeTime)
 	defer cancel()
 	_ = d.Withdraw(polite) // nobody hears it: silence matters more
@@ -211,15 +233,17 @@ func vanish(ctx context.Context, d *mdns.Node) error {
 }
 
 // turnEnded follows a turn that has ended.
-func (n *Node) turnEnded(d *mdns.Node, turn int, name string, err error) {
+func (n *Node) turnEnded(d Finder, turn int, name string, err error) {
 	if turn != n.outside.turn {
 		return
 	}
 	if err != nil {
 		n.log.Debug("Not published", "err", err) // the end of the links says why
+		n.refusedBy(turn, err)
 		return
 	}
 	if !n.ghost() {
+		n.clearHealth(healthDiscovery)
 		if peer.Fold(name) != peer.Fold(n.names.now()) {
 			n.renamed(name)
 		}
@@ -228,5 +252,20 @@ func (n *Node) turnEnded(d *mdns.Node, turn int, name string, err error) {
 			n.log.Debug("Text not announced", "err", err)
 		}
 	}
+	n.tendDomain()
 	n.readyOnce.Do(func() { close(n.ready) })
+}
+
+// refusedBy says that avahi-daemon does not publish us, and asks it again.
+func (n *Node) refusedBy(turn int, err error) {
+	if !errors.Is(err, avahi.ErrRefused) {
+		return
+	}
+	text, hint := discoveryWords(err)
+	n.healthItem(health.Error, healthDiscovery, "others cannot find you: "+text, hint)
+	n.after(discoveryPause, func() {
+		if turn == n.outside.turn && n.events != nil {
+			n.announceSelf()
+		}
+	})
 }

@@ -93,6 +93,18 @@ func (a *app) status(ctx context.Context) error {
 	return a.print(v, statusText(s))
 }
 
+// discoveryText says how people are found, where that is not the usual way.
+func discoveryText(d chat.Discovery) string {
+	var b strings.Builder
+	if d.Uses == chat.MDNSAvahi {
+		fmt.Fprintf(&b, "discovery    through avahi-daemon, at most %d people\n", d.Most)
+	}
+	if d.Domain != "" {
+		fmt.Fprintf(&b, "domain       %s\n", strings.TrimSpace(d.Domain+" "+d.Entry.String()))
+	}
+	return b.String()
+}
+
 func statusText(s chat.Status) string {
 	var b strings.Builder
 	state := "no node runs"
@@ -110,6 +122,7 @@ func statusText(s chat.Status) string {
 	if s.Running {
 		fmt.Fprintf(&b, "port         %d\n", s.Port)
 	}
+	b.WriteString(discoveryText(s.Discovery))
 	for _, i := range s.Interfaces {
 		fmt.Fprintf(&b, "interface    %s %s\n", i.Name, strings.Join(i.Addresses, " "))
 	}

@@ -76,12 +76,17 @@ func completeSetting(_ *cobra.Command, args []string, _ string) ([]cobra.Complet
 	values := map[string][]cobra.Completion{
 		"status":     {"avail", "away", "dnd"},
 		"visibility": {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
+		"mdns":       {chat.MDNSAuto, chat.MDNSOwn, chat.MDNSAvahi},
 		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
 	}
 	switch len(args) {
 	case 0:
-		return []cobra.Completion{"nick", "status", "message", "visibility", "strangers"}, cobra.ShellCompDirectiveNoFileComp
+		return []cobra.Completion{"nick", "status", "message", "visibility", "strangers", "mdns",
+			"discovery-domain", "discovery-server", "discovery-key"}, cobra.ShellCompDirectiveNoFileComp
 	case 1:
+		if args[0] == "discovery-key" {
+			return nil, cobra.ShellCompDirectiveDefault // a file
+		}
 		return values[args[0]], cobra.ShellCompDirectiveNoFileComp
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp

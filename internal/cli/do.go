@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func (a *app) doCommands() []*cobra.Command {
 			},
 		}),
 		a.command(spec{
-			use: "set nick|status|message|visibility|strangers VALUE", short: "Settings that others can see at once",
+			use: "set SETTING VALUE", short: "Settings that others can see at once, and how they find you",
 			least: 2, most: 2,
 			long: "Changes a setting of the profile, also of the node that runs:\n\n  nick       the name that others see\n" +
 				"  status     avail, away or dnd\n" +
@@ -42,8 +43,15 @@ func (a *app) doCommands() []*cobra.Command {
 				"  visibility what the network learns: open (nick and status), quiet (neither, under\n" +
 				"             new names and a new port), ghost (nothing: only who knows your address\n" +
 				"             reaches you). Conversations go on.\n" +
-				"  strangers  people you do not know may: ask, accept (reach you), refuse",
-			example: "llchat set status away\nllchat set message 'back at two'\nllchat set visibility quiet\nllchat set strangers refuse", complete: completeSetting,
+				"  strangers  people you do not know may: ask, accept (reach you), refuse\n" +
+				"  mdns       who speaks multicast DNS: auto, own (sockets of llchat), avahi (the\n" +
+				"             daemon, which lists fewer people)\n\n" +
+				"Where multicast does not reach, a DNS domain can list people. Its servers learn\n" +
+				"who asks, and with a key what you publish; '' is off, and the rule:\n\n" +
+				"  discovery-domain  a domain that lists people, as example.org\n" +
+				"  discovery-server  addresses of its name servers; '' for those of the system\n" +
+				"  discovery-key     file with the TSIG key that may list you there, mode 0600",
+			example: "llchat set status away\nllchat set message 'back at two'\nllchat set visibility quiet\nllchat set strangers refuse\nllchat set discovery-domain example.org", complete: completeSetting,
 			run: func(ctx context.Context, args []string) error { return a.set(ctx, args[0], args[1]) },
 		}),
 	}
@@ -76,5 +84,10 @@ func (a *app) set(ctx context.Context, key, value string) error {
 		return err
 	}
 	defer r.end()
+	if key == "discovery-key" && value != "" { // the node may run elsewhere
+		if value, err = filepath.Abs(value); err != nil {
+			return err
+		}
+	}
 	return r.Set(ctx, key, value)
 }

@@ -23,8 +23,8 @@ const endTime = 4 * time.Second
 
 // nodeFlags are the flags of commands that are nodes.
 type nodeFlags struct {
-	nick, visibility, strangers string
-	port                        uint16
+	nick, visibility, strangers, mdns string
+	port                              uint16
 }
 
 func (o *nodeFlags) add(cmd *cobra.Command) {
@@ -33,8 +33,10 @@ func (o *nodeFlags) add(cmd *cobra.Command) {
 	f.Uint16Var(&o.port, "port", 0, "`PORT` listen there (without it: where the profile did before)")
 	f.StringVar(&o.visibility, "visibility", "", "`WORD` the network learns: open (nick and status), quiet (neither), ghost (nothing)")
 	f.StringVar(&o.strangers, "strangers", "", "`WORD` people you do not know may: ask, accept (reach you) or refuse")
+	f.StringVar(&o.mdns, "mdns", "", "`WORD` who speaks multicast DNS: auto, own (sockets), avahi (avahi-daemon)")
 	for flag, words := range map[string][]cobra.Completion{
 		"visibility": {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
+		"mdns":       {chat.MDNSAuto, chat.MDNSOwn, chat.MDNSAvahi},
 		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
@@ -43,7 +45,7 @@ func (o *nodeFlags) add(cmd *cobra.Command) {
 
 // options are the flags as the engine wants them.
 func (o *nodeFlags) options() chat.Options {
-	return chat.Options{Nick: o.nick, Port: o.port, Visibility: o.visibility, Strangers: o.strangers}
+	return chat.Options{Nick: o.nick, Port: o.port, Visibility: o.visibility, Strangers: o.strangers, MDNS: o.mdns}
 }
 
 func (a *app) nodeCommands() []*cobra.Command {
@@ -274,7 +276,7 @@ func (a *app) attach(ctx context.Context, o nodeFlags) (engine, error) {
 	if client == nil {
 		return engine{}, chat.ErrLocked
 	}
-	for _, s := range [][2]string{{"nick", o.nick}, {"visibility", o.visibility}, {"strangers", o.strangers}} {
+	for _, s := range [][2]string{{"nick", o.nick}, {"visibility", o.visibility}, {"strangers", o.strangers}, {"mdns", o.mdns}} {
 		if s[1] == "" {
 			continue
 		}

@@ -81,6 +81,25 @@ type Row struct {
 	Of        identity.Pin
 	Namesake  identity.Pin
 	Note      string
+	Card
+}
+
+// Card is what an announcement says about a person (XEP-0174 15), raw.
+type Card struct {
+	Announced   bool // there is one, of the key that the row is about
+	First, Last string
+	Email, JID  string // several stand apart by spaces
+	Avatar      string // phsh
+}
+
+func cardOf(t mdns.Text) Card {
+	c := Card{Announced: true}
+	for key, to := range map[string]*string{
+		"1st": &c.First, "last": &c.Last, "email": &c.Email, "jid": &c.JID, "phsh": &c.Avatar,
+	} {
+		*to, _ = t.Get(key)
+	}
+	return c
 }
 
 // ClaimKey names the row of a claim that never proved a key. Instance names
@@ -111,7 +130,7 @@ func Build(k Known) Row {
 	}
 	if k.Pin.IsZero() {
 		r.Trust = ""
-		r.Key = ClaimKey(k.Claims[0].Key)
+		r.Key = ClaimKey(Fold(k.Claims[0].Instance)) // wherever it was heard
 	} else {
 		r.Key = k.Pin.String()
 	}
@@ -141,6 +160,7 @@ func (r *Row) addClaim(c Claim, theirs bool) {
 		r.Nick, _ = c.Text.Get("nick")
 		r.Message, _ = c.Text.Get("msg")
 		r.Encrypts, r.Note = c.Encrypts, c.Note
+		r.Card = cardOf(c.Text)
 	}
 }
 

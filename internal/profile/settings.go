@@ -23,6 +23,14 @@ type Settings struct {
 	Visibility            string // open or quiet
 	User, Machine         string // the two parts of the instance name
 	Port                  uint16
+	MDNS                  string // who speaks multicast DNS for us: auto, own or avahi
+	Domain                string // the unicast DNS-SD domain, without one nobody's server is asked
+	Server                string // its name servers, else those of the system
+	Key                   string // path of the TSIG key that may change it
+	Entry                 string // the instance name that we have, or left, there
+	First, Last           string // the card: published if set, in the open profile
+	Email, JID            string // several stand apart by spaces
+	Avatar                []byte // the picture itself
 	// Extra keeps what a later llchat of the same version has added.
 	Extra map[string]json.RawMessage
 }
@@ -42,6 +50,10 @@ func (s *Settings) fields() []field {
 		text("strangers", &s.Strangers), text("visibility", &s.Visibility),
 		text("user", &s.User), text("machine", &s.Machine),
 		{"port", &s.Port, s.Port == 0},
+		text("mdns", &s.MDNS), text("discovery-domain", &s.Domain), text("discovery-server", &s.Server),
+		text("discovery-key", &s.Key), text("discovery-entry", &s.Entry),
+		text("first", &s.First), text("last", &s.Last), text("email", &s.Email), text("jid", &s.JID),
+		{"avatar", &s.Avatar, len(s.Avatar) == 0},
 	}
 }
 

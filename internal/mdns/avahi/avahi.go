@@ -19,7 +19,7 @@
 // What Avahi does not allow, and how it differs from our own engine:
 //
 //   - A client may have 1,024 objects and the cache holds 4,096 records, so at
-//     most maxPeers instances are listed; an Overload event tells of the rest.
+//     most MaxPeers instances are listed; an Overload event tells of the rest.
 //   - Avahi answers from its cache, so Resolve may return records that are up
 //     to 120 s old, and Reconfirm ends when the SRV record has run out.
 //   - Packets are Avahi's: L-20, L-23, the answers of L-24 and the instances per

@@ -10,16 +10,18 @@ import (
 	"llchat/internal/mdns/wire"
 )
 
-// What we keep. Of the 1,024 objects of a client, 840 are TXT browsers; the
-// rest are the PTR browsers, two groups a link, and the SRV and address browsers
-// below.
+// MaxPeers is how many instances are listed: one TXT browser each.
+const MaxPeers = 840
+
+// What we keep besides. Of the 1,024 objects of a client, MaxPeers are TXT
+// browsers; the rest are the PTR browsers, two groups a link, and the SRV and
+// address browsers below.
 const (
-	maxPeers   = 840 // one TXT browser each
-	maxWatch   = 64  // SRV browsers of watched instances, mdns.md 2.6
-	maxConfirm = 16  // SRV browsers of reconfirmed ones
-	maxLookups = 12  // at once, three browsers each
-	maxRecords = 8   // of one name and type; a host has no more that matter
-	maxViews   = 16  // links times two where one instance is seen
+	maxWatch   = 64 // SRV browsers of watched instances, mdns.md 2.6
+	maxConfirm = 16 // SRV browsers of reconfirmed ones
+	maxLookups = 12 // at once, three browsers each
+	maxRecords = 8  // of one name and type; a host has no more that matter
+	maxViews   = 16 // links times two where one instance is seen
 )
 
 // Questions about instances: at most 20 names five times a second (L-24).
@@ -63,9 +65,9 @@ type record struct {
 }
 
 func (b *browse) init(limit int) {
-	b.limit = maxPeers
+	b.limit = MaxPeers
 	if limit > 0 {
-		b.limit = min(limit, maxPeers)
+		b.limit = min(limit, MaxPeers)
 	}
 	b.byPath = map[dbus.ObjectPath]*browser{}
 	b.byKey = map[string]*instance{}
