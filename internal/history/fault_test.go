@@ -25,7 +25,7 @@ type disk struct {
 
 var faulty = func() *disk {
 	d := &disk{VFS: vfs.Find("")}
-	vfs.Register("faulty", adiantum.Wrap(d, nil))
+	vfs.Register("faulty", adiantum.Wrap(blocks{d}, nil))
 	return d
 }()
 

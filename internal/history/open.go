@@ -14,7 +14,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
-	_ "github.com/ncruces/go-sqlite3/vfs/adiantum" // the encrypting file layer
 )
 
 // config is what tests vary.
@@ -23,7 +22,7 @@ type config struct {
 	steps []string // migrations
 }
 
-var standard = config{vfs: "adiantum", steps: migrations}
+var standard = config{vfs: fileLayer, steps: migrations}
 
 // pageSize is SQLite's default and the block that vfs/adiantum encrypts.
 const pageSize = 4096
