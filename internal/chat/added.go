@@ -142,13 +142,24 @@ func (n *Node) keepAdded(t target, p stream.Peer) (Peer, error) {
 	if !utf8.ValidString(name) || len(name) > maxKeptName {
 		name = ""
 	}
+	if err := n.remember(added{t, p.Pin, name}); err != nil {
+		return Peer{}, err
+	}
+	n.touch(p.Pin)
+	n.refresh()
+	return n.rows[p.Pin.String()].Peer, nil
+}
+
+// remember keeps an address on disk, in place of the oldest when there are
+// too many.
+func (n *Node) remember(fresh added) error {
 	before := n.added
-	n.added = slices.DeleteFunc(slices.Clone(before), func(a added) bool { return a.target == t })
-	n.added = append(n.added, added{t, p.Pin, name})
+	n.added = slices.DeleteFunc(slices.Clone(before), func(a added) bool { return a.target == fresh.target })
+	n.added = append(n.added, fresh)
 	n.added = n.added[max(0, len(n.added)-profile.MaxAdded):]
 	if err := n.saveAdded(); err != nil {
 		n.added = before
-		return Peer{}, err
+		return err
 	}
 	for _, a := range before { // the oldest of too many, or another key answers there now
 		n.touch(a.pin)
@@ -156,9 +167,7 @@ func (n *Node) keepAdded(t target, p stream.Peer) (Peer, error) {
 			n.forgetStranger(old)
 		}
 	}
-	n.touch(p.Pin)
-	n.refresh()
-	return n.rows[p.Pin.String()].Peer, nil
+	return nil
 }
 
 // maxKeptName bounds what is kept of a name that a stranger claims: an
