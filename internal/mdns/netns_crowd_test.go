@@ -26,12 +26,13 @@ import (
 var presence = wire.MustName("_presence", "_tcp", "local")
 
 // person is one of a crowd: a responder that only answers who is there and SRV
-// questions.
+// questions. What one says about itself has a pause on each family of a link,
+// as with real responders; they all answer over IPv4.
 type person struct {
 	name   wire.Name
 	packet []byte
 	from   net.PacketConn
-	last   time.Time
+	last   [2]time.Time // of questions that came by IPv4 and by IPv6
 }
 
 // people is a crowd behind many addresses of one host.
@@ -167,7 +168,7 @@ func (c *people) Packet(p link.Packet) {
 		known = map[string]bool{}
 	}
 	for _, r := range m.Answers {
-		if r.Type == wire.TypePTR {
+		if r.Type == wire.TypePTR && rand.Float64() >= c.loss { // each one hears that packet or not
 			known[r.PTR.Key()] = true
 		}
 	}
@@ -187,13 +188,17 @@ func (c *people) Packet(p link.Packet) {
 
 // answerAll has all who are not known answer within 100 ms.
 func (c *people) answerAll(src netip.AddrPort) {
+	family := 0
+	if src.Addr().Unmap().Is6() {
+		family = 1
+	}
 	c.mu.Lock()
 	known := maps.Clone(c.known[src])
 	var due []*person
 	for _, x := range c.all {
 		// Each hears the question or not, each answers at most once a second.
-		if !known[x.name.Key()] && rand.Float64() >= c.loss && time.Since(x.last) > time.Second {
-			x.last = time.Now()
+		if !known[x.name.Key()] && rand.Float64() >= c.loss && time.Since(x.last[family]) > time.Second {
+			x.last[family] = time.Now()
 			due = append(due, x)
 		}
 	}

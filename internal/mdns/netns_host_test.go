@@ -3,21 +3,15 @@
 package mdns
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"log"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/grandcat/zeroconf"
-	"golang.org/x/sys/unix"
 
 	"llchat/internal/mdns/link"
 )
@@ -30,6 +24,9 @@ type hostSide struct {
 	left  map[string]int // times an instance left, all nodes
 	seen  chan Event     // of the node that await waits for; nobody else
 	stops []func()
+
+	daemon  int       // process id of avahi-daemon
+	publish *exec.Cmd // avahi-publish-service
 }
 
 func (h *hostSide) print(format string, args ...any) {
@@ -101,6 +98,26 @@ func (h *hostSide) command(name string, args []string) {
 	case "usage": // id: resident KiB, CPU ms, and the shed packets of the node
 		rss, cpu := usage()
 		h.done(nil, rss, cpu, h.nodes[args[0]].Stats().ShedPackets)
+	case "avahi-usage": // resident KiB, CPU ms of avahi-daemon
+		rss, cpu, err := usageOf(h.daemon)
+		h.done(err, rss, cpu)
+	case "self-usage":
+		rss, cpu := usage()
+		h.done(nil, rss, cpu)
+	case "tx": // octets that left eth0
+		n, err := transmitted()
+		h.done(err, n)
+	case "avahi-publish": // instance
+		h.publish = exec.Command("avahi-publish-service", "-s", args[0], "_presence._tcp", "5298", "txtvers=1")
+		h.publish.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		h.done(h.publish.Start())
+	case "avahi-unpublish":
+		h.publish.Process.Kill()
+		h.publish.Wait()
+		h.done(nil)
+	case "avahi-sees": // + or - and instance: ms until avahi-browse says so
+		ms, err := avahiSees(args[0], args[1])
+		h.done(err, ms)
 	case "crowd": // peers addresses loss first
 		stop, err := crowd(number(args[0]), number(args[1]), args[2], args[3])
 		h.stops = append(h.stops, stop)
@@ -108,7 +125,7 @@ func (h *hostSide) command(name string, args []string) {
 	case "flood": // packets/s seconds size
 		n, err := flood(number(args[0]), number(args[1]), number(args[2]))
 		h.done(err, n)
-	case "ask": // questions in one packet: packets that came from others within 2 s, octets
+	case "ask": // questions in one packet: packets that came from others within 4 s, octets
 		n, size, err := askMany(number(args[0]))
 		h.done(err, n, size)
 	case "grandcat": // n seconds: found, after ms
@@ -130,8 +147,8 @@ func (h *hostSide) command(name string, args []string) {
 		h.done(h.nodes[args[0]].SetText(PresenceText("", args[1], "")))
 	case "meet", "changed", "gone": // id key: ms until that event
 		h.done(nil, h.await(args[1], map[string]Kind{"meet": Joined, "changed": Changed, "gone": Left}[name]))
-	case "avahi-browse": // n seconds: found, after ms
-		n, ms, err := avahiBrowse(number(args[0]), number(args[1]))
+	case "avahi-browse": // n seconds [word]: found, after ms
+		n, ms, err := avahiBrowse(number(args[0]), number(args[1]), strings.Join(args[2:], ""))
 		h.done(err, n, ms)
 	case "avahi":
 		h.done(h.avahi())
@@ -191,31 +208,6 @@ func (h *hostSide) await(key string, k Kind) int {
 	}
 }
 
-// avahiBrowse counts what avahi-browse shows over IPv4.
-func avahiBrowse(want, seconds int) (found, ms int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "avahi-browse", "-p", "_presence._tcp")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return 0, 0, err
-	}
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return 0, 0, err
-	}
-	defer cmd.Wait()
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "+;eth0;IPv4;") {
-			if found++; found >= want {
-				cancel()
-				break
-			}
-		}
-	}
-	return found, int(time.Since(start).Milliseconds()), nil
-}
-
 // cycle starts, publishes, withdraws and closes a node n times.
 func (h *hostSide) cycle(n int) (renames, worst int, err error) {
 	for i := range n {
@@ -250,82 +242,4 @@ func (h *hostSide) wait(n *Node, want, seconds int) (listed, ms int) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-}
-
-// usage is the resident set of this process in KiB and its CPU time in ms.
-func usage() (rss, cpu int) {
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(status)) {
-		if strings.HasPrefix(line, "VmRSS:") {
-			rss = number(strings.Fields(line)[1])
-		}
-	}
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return rss, int((u.Utime.Nano() + u.Stime.Nano()) / 1e6)
-}
-
-// grandcat browses with github.com/grandcat/zeroconf.
-func grandcat(want, seconds int) (found, ms int) {
-	log.SetOutput(io.Discard)
-	r, err := zeroconf.NewResolver(zeroconf.SelectIPTraffic(zeroconf.IPv4))
-	if err != nil {
-		return 0, 0
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second)
-	defer cancel()
-	entries := make(chan *zeroconf.ServiceEntry, 1000)
-	start := time.Now()
-	if err := r.Browse(ctx, "_presence._tcp", "local.", entries); err != nil {
-		return 0, 0
-	}
-	seen := map[string]bool{}
-	for e := range entries {
-		if seen[e.Instance] = true; len(seen) >= want {
-			break
-		}
-	}
-	return len(seen), int(time.Since(start).Milliseconds())
-}
-
-// avahi starts a system bus and avahi-daemon in folders that only this host has.
-func (h *hostSide) avahi() error {
-	for _, d := range []string{"/run"} {
-		if err := unix.Mount("tmpfs", d, "tmpfs", 0, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", d, err)
-		}
-	}
-	for _, d := range []string{"/run/dbus", "/run/avahi-daemon"} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return err
-		}
-	}
-	if out, err := exec.Command("chown", "avahi:avahi", "/run/avahi-daemon").CombinedOutput(); err != nil {
-		return fmt.Errorf("chown: %w %s", err, out)
-	}
-	conf := "/run/avahi.conf"
-	if err := os.WriteFile(conf, []byte("[server]\nhost-name=avahihost\nallow-interfaces=eth0\ndisallow-other-stacks=no\n"+
-		"[wide-area]\nenable-wide-area=no\n[publish]\npublish-workstation=no\npublish-hinfo=no\n"), 0o644); err != nil {
-		return err
-	}
-	for _, args := range [][]string{
-		{"dbus-daemon", "--system", "--nofork", "--nopidfile"},
-		{"avahi-daemon", "-f", conf, "--no-chroot", "--no-rlimits"},
-	} {
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-		h.stops = append(h.stops, func() { cmd.Process.Kill(); cmd.Wait() })
-		time.Sleep(300 * time.Millisecond)
-	}
-	for range 50 {
-		if exec.Command("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.Avahi", "/",
-			"org.freedesktop.Avahi.Server.GetHostName").Run() == nil {
-			return nil
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return fmt.Errorf("avahi-daemon does not answer")
 }

@@ -4,6 +4,7 @@ package mdns
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -27,6 +28,8 @@ func TestMain(m *testing.M) {
 		hostMain(role)
 		return
 	}
+	// They wait more than they compute; those that compute do not run beside others.
+	flag.Set("test.parallel", "8")
 	os.Exit(m.Run())
 }
 

@@ -78,7 +78,7 @@ func traffic(seconds int) (n, size int, err error) {
 }
 
 // askMany multicasts one packet of so many questions and counts what comes back
-// by multicast within two seconds.
+// by multicast within four seconds.
 func askMany(questions int) (n, size int, err error) {
 	c, err := hears()
 	if err != nil {
@@ -95,7 +95,7 @@ func askMany(questions int) (n, size int, err error) {
 	if _, err := c.WriteToUDPAddrPort(data, to); err != nil {
 		return 0, 0, err
 	}
-	c.SetReadDeadline(time.Now().Add(2 * time.Second))
+	c.SetReadDeadline(time.Now().Add(4 * time.Second))
 	buf := make([]byte, 9001)
 	for {
 		k, _, err := c.ReadFromUDPAddrPort(buf)
