@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"llchat/internal/chat"
+	"llchat/internal/safetext"
 	"llchat/internal/tui/ink"
 )
 
@@ -201,6 +202,26 @@ func (m *model) block(who string) tea.Cmd {
 
 func (m *model) set(key, value string, said ...ink.Seg) tea.Cmd {
 	return m.do(func() error { return m.api.Set(m.ctx, key, value) }, said...)
+}
+
+// setAny sets what KEY VALUE names.
+func (m *model) setAny(rest string) tea.Cmd {
+	key, value, _ := strings.Cut(rest, " ")
+	value = strings.TrimSpace(value)
+	return m.set(key, value, ink.T(ink.Fg|ink.Bold, safetext.Line(key)), ink.L(ink.Fg, " is "), ink.T(ink.Fg, safetext.Line(value)))
+}
+
+// add looks for somebody at an address and opens the conversation with
+// whoever answers there.
+func (m *model) add(address string) tea.Cmd {
+	said := m.say(ink.L(ink.Fg, "looking at "), ink.T(ink.Fg|ink.Bold, safetext.Line(address)))
+	return tea.Batch(said, func() tea.Msg {
+		p, err := m.api.Add(m.ctx, address)
+		return doneMsg{err: err, open: p.Key, said: []ink.Seg{
+			ink.T(ink.Fg|ink.Bold, p.Name), ink.L(ink.Fg, " answered, key "), ink.T(ink.Fg, safetext.Line(p.Fingerprint.Label())),
+			ink.L(ink.Mut, ": compare it before you trust it"),
+		}}
+	})
 }
 
 // presenceOf translates what /status takes.

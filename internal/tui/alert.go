@@ -95,11 +95,17 @@ func (m *model) pending() []alert {
 	return slices.DeleteFunc(m.alerts(), func(a alert) bool { return m.away[a.id] == a.text.String() && m.away[a.id] != "" })
 }
 
+// alone reports whether the page "nobody here" stands in the window: it says
+// by itself what is wrong.
+func (m *model) alone() bool {
+	return m.screen == talking && m.open == "" && len(m.book.shown()) == 0
+}
+
 // putAway takes the alert that is shown off the screen, and reports whether
 // there was one.
 func (m *model) putAway() bool {
 	left := m.pending()
-	if len(left) == 0 {
+	if len(left) == 0 || m.alone() && left[0].level != keyLevel {
 		return false
 	}
 	a := left[0]
@@ -191,11 +197,11 @@ func (a *alert) segs() []ink.Seg {
 // and reports whether there was one.
 func (m *model) drawAlert(f *ink.Frame, ground ink.Style) bool {
 	left := m.pending()
-	if len(left) == 0 {
+	if len(left) == 0 || m.alone() && left[0].level != keyLevel {
 		return false
 	}
 	end := []ink.Seg{ink.L(ink.Acc|ground, "Esc"), ink.L(ink.Mut|ground, " puts it away")}
-	if m.w < mediumColumns {
+	if m.w < wideColumns {
 		end = end[:1]
 	}
 	if n := len(left) - 1; n > 0 {

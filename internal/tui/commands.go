@@ -17,21 +17,47 @@ type command struct {
 	help   ink.Own
 	person bool // its first argument is a person
 	needs  int  // arguments it cannot do without
+	words  []option
+}
+
+// option is a word that an argument can be.
+type option struct{ word, help ink.Own }
+
+var visibilities = []option{
+	{ink.Const("open"), ink.Const("name and status")},
+	{ink.Const("quiet"), ink.Const("that somebody is here, no name, no status")},
+	{ink.Const("ghost"), ink.Const("nothing at all")},
+}
+
+// settings are what chat.API.Set takes that has no command of its own.
+var settings = []option{
+	{ink.Const("strangers ask"), ink.Const("new people ask, you accept or block each one")},
+	{ink.Const("strangers refuse"), ink.Const("new people cannot even ask")},
+	{ink.Const("strangers accept"), ink.Const("new people can write at once")},
+	{ink.Const("nick"), ink.Const("the name that others see")},
+	{ink.Const("message"), ink.Const("a line on what you are doing")},
+	{ink.Const("visibility"), ink.Const("what the network learns")},
 }
 
 var commands = []command{
-	{ink.Const("/msg"), ink.Const("PERSON [TEXT]"), ink.Const("write to somebody"), true, 1},
-	{ink.Const("/accept"), ink.Const("[PERSON]"), ink.Const("let somebody who asks write to you"), true, 0},
-	{ink.Const("/block"), ink.Const("[PERSON]"), ink.Const("hear no more of a key"), true, 0},
-	{ink.Const("/who"), ink.Const("[FILTER]"), ink.Const("who is here"), false, 0},
-	{ink.Const("/nick"), ink.Const("NAME"), ink.Const("change the name that others see"), false, 1},
-	{ink.Const("/status"), ink.Const("[TEXT]"), ink.Const("say in a line what you are doing; empty: say nothing"), false, 0},
-	{ink.Const("/away"), ink.Const("[TEXT]"), ink.Const("show that you are away"), false, 0},
-	{ink.Const("/dnd"), ink.Const("[TEXT]"), ink.Const("show that you are busy"), false, 0},
-	{ink.Const("/back"), ink.Const(""), ink.Const("show that you are here again"), false, 0},
-	{ink.Const("/visibility"), ink.Const("WORD"), ink.Const("what the network learns: open (name and status), quiet (neither), ghost (nothing)"), false, 1},
-	{ink.Const("/help"), ink.Const("[WORD]"), ink.Const("marks, keys and commands"), false, 0},
-	{ink.Const("/quit"), ink.Const(""), ink.Const("leave; drafts are kept"), false, 0},
+	{ink.Const("/msg"), ink.Const("PERSON [TEXT]"), ink.Const("write to somebody"), true, 1, nil},
+	{ink.Const("/accept"), ink.Const("[PERSON]"), ink.Const("let somebody who asks write to you"), true, 0, nil},
+	{ink.Const("/block"), ink.Const("[PERSON]"), ink.Const("hear no more of a key"), true, 0, nil},
+	{ink.Const("/info"), ink.Const("[PERSON]"), ink.Const("what is known of somebody: key, addresses, last seen"), true, 0, nil},
+	{ink.Const("/add"), ink.Const("ADDRESS"), ink.Const("reach somebody by address, where nobody can be found"), false, 1, nil},
+	{ink.Const("/who"), ink.Const("[FILTER]"), ink.Const("who is here"), false, 0, nil},
+	{ink.Const("/nick"), ink.Const("NAME"), ink.Const("change the name that others see"), false, 1, nil},
+	{ink.Const("/status"), ink.Const("[TEXT]"), ink.Const("say in a line what you are doing; empty: say nothing"), false, 0, nil},
+	{ink.Const("/away"), ink.Const("[TEXT]"), ink.Const("show that you are away"), false, 0, nil},
+	{ink.Const("/dnd"), ink.Const("[TEXT]"), ink.Const("show that you are busy"), false, 0, nil},
+	{ink.Const("/back"), ink.Const(""), ink.Const("show that you are here again"), false, 0, nil},
+	{ink.Const("/visibility"), ink.Const("WORD"), ink.Const("what the network learns: open (name and status), quiet (neither), ghost (nothing)"), false, 1, visibilities},
+	{ink.Const("/set"), ink.Const("KEY VALUE"), ink.Const("change a setting"), false, 1, settings},
+	{ink.Const("/id"), ink.Const(""), ink.Const("your own key and addresses"), false, 0, nil},
+	{ink.Const("/net"), ink.Const(""), ink.Const("how the network is, and what is wrong with it"), false, 0, nil},
+	{ink.Const("/log"), ink.Const(""), ink.Const("what llchat told you so far"), false, 0, nil},
+	{ink.Const("/help"), ink.Const("[WORD]"), ink.Const("marks, keys and commands"), false, 0, nil},
+	{ink.Const("/quit"), ink.Const(""), ink.Const("leave; drafts are kept"), false, 0, nil},
 }
 
 // parse parts a line into the command, and what follows its name.
@@ -109,6 +135,18 @@ func (m *model) run(name, rest string) tea.Cmd {
 		return m.accept(m.personOr(rest))
 	case "/block":
 		return m.block(m.personOr(rest))
+	case "/info":
+		return m.info(rest)
+	case "/add":
+		return m.add(rest)
+	case "/set":
+		return m.setAny(rest)
+	case "/id":
+		return m.startPage(selfPage, "")
+	case "/net":
+		return m.startPage(netPage, "")
+	case "/log":
+		return m.startPage(logPage, "")
 	case "/who":
 		return m.startFinder(rest)
 	case "/nick":

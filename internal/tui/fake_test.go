@@ -46,7 +46,7 @@ func newFake() *fake {
 		lines: map[string][]chat.Message{}, drafts: map[string]string{}, at: noon,
 		status: chat.Status{
 			Name: safetext.Name("anna@zbox"), Nick: safetext.Name("anna"), Status: chat.Online, Fingerprint: pinOf("anna"),
-			Ready: true, Running: true, Strangers: "ask", PostQuantum: true,
+			Ready: true, Running: true, Strangers: "ask", Visibility: "open", Addresses: []string{"10.23.4.9:41873"}, PostQuantum: true,
 			Interfaces: []chat.Interface{{Name: "wlan0", Addresses: []string{"10.23.4.9", "fe80::1c2d%wlan0"}}},
 		},
 	}
@@ -230,6 +230,8 @@ func (f *fake) Draft(_ context.Context, key string) (string, error) {
 	defer f.mu.Unlock()
 	return f.drafts[key], nil
 }
+
+func (f *fake) Avatar(context.Context, string) ([]byte, error) { return nil, nil }
 
 func (f *fake) SetDraft(_ context.Context, key, text string) error {
 	f.mu.Lock()

@@ -59,7 +59,7 @@ func (m *model) barRight(wide bool) []ink.Seg {
 	} else if m.loaded && m.status.Ready {
 		segs = append(segs, ink.L(ink.New|ink.OnBar, "no network"), ink.L(mut, " · "))
 	}
-	segs = append(segs, ink.N(plain, m.book.count[near]+m.book.count[strangers]+m.book.count[asking]), ink.L(plain, " near"))
+	segs = append(segs, ink.N(plain, m.near()), ink.L(plain, " near"))
 	if !wide {
 		return append(segs, ink.L(plain, "  "), ink.L(ink.Acc|ink.OnBar, "F1"), ink.L(plain, " help"))
 	}

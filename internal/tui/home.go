@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"llchat/internal/safetext"
 	"llchat/internal/tui/ink"
 )
 
@@ -43,7 +42,7 @@ func (m *model) homeRows(w, h int) []ink.Line {
 	}
 	switch {
 	case len(people) == 0:
-		m.nobody(s)
+		m.nobody(s, h)
 	case m.layout().roster > 0:
 		m.somebody(s)
 	default:
@@ -105,49 +104,38 @@ func (m *model) somebody(s *sheet) {
 		s.row(ink.L(ink.New, "   "), ink.N(ink.New|ink.Bold, n), who, ink.L(ink.New|ink.Bold, " to write to you: "), ink.L(ink.Acc, "Alt+A"))
 		s.row()
 	}
-	m.healthRows(s)
+	s.facts(m.method, netMargin, healthFacts(m.health))
 }
 
-// nobody is a diagnosis, not an empty list.
-func (m *model) nobody(s *sheet) {
+// nobody is a diagnosis, not an empty list: what works, what does not, what
+// can be done. Low windows begin with what is wrong.
+func (m *model) nobody(s *sheet, h int) {
 	if !m.listed {
 		s.row(ink.L(ink.Mut, "   looking around"))
 		return
 	}
+	low := h < lowRows
 	s.row(ink.L(ink.Fg|ink.Bold, "   Nobody here yet"))
-	s.row(ink.L(ink.Mut, "   llchat is listening. Here is what it knows:"))
-	s.row()
-	for _, i := range m.status.Interfaces {
-		segs := []ink.Seg{ink.L(ink.OK, "    ok  "), ink.T(ink.Fg, safetext.Line(i.Name)), ink.L(ink.Fg, " is up")}
-		for n, a := range i.Addresses {
-			if n < 2 {
-				segs = append(segs, ink.L(ink.Mut, "  "), ink.T(ink.Mut, safetext.Line(a)))
-			}
+	if low {
+		s.facts(m.method, netMargin, healthFacts(m.health))
+		if len(m.health) == 0 {
+			s.facts(m.method, netMargin, netFacts(&m.status, nil, m.loaded))
 		}
-		s.row(segs...)
+		s.row(ink.L(ink.Acc, "   /net"), ink.L(ink.Fg, " more, "), ink.L(ink.Acc, "/add"), ink.L(ink.Fg, " ADDRESS"))
+		s.row(ink.L(ink.Acc, "   llchat doctor"), ink.L(ink.Fg, " finds the cause"))
+		return
 	}
-	if m.loaded && len(m.status.Interfaces) == 0 {
-		s.row(ink.L(ink.Err, "    no  "), ink.L(ink.Fg, "no usable network: connect to one"))
-	}
-	if m.status.Ready {
-		s.row(ink.L(ink.OK, "    ok  "), ink.L(ink.Fg, "others can find you as "), ink.T(ink.Fg|ink.Bold, m.status.Name))
-	} else {
-		s.row(ink.L(ink.New, "    ..  "), ink.L(ink.Fg, "taking a name on the network"))
+	if m.status.Visibility != "ghost" {
+		s.row(ink.L(ink.Mut, "   llchat is listening. Here is what it knows:"))
 	}
 	s.row()
-	m.healthRows(s)
-	s.wrap(m.method, 3, ink.L(ink.Mut, "Somebody else who starts llchat on this network shows up here within seconds."))
-}
-
-func (m *model) healthRows(s *sheet) {
-	for _, it := range m.health {
-		s.wrap(m.method, 4, ink.T(ink.New, safetext.Line(it.Text)))
-		if it.Hint != "" {
-			s.wrap(m.method, 8, ink.T(ink.Mut, safetext.Line(it.Hint)))
-		}
-	}
-	if len(m.health) > 0 {
-		s.row()
+	s.facts(m.method, netMargin, netFacts(&m.status, m.health, m.loaded))
+	s.row()
+	s.row(ink.L(ink.Fg, "   You can still"))
+	s.helps(m.method)
+	s.row()
+	if len(m.health) == 0 && m.status.Visibility != "ghost" {
+		s.wrap(m.method, 3, ink.L(ink.Mut, "Somebody else who starts llchat on this network shows up here within seconds."))
 	}
 }
 
@@ -166,6 +154,11 @@ func (m *model) emptyRows(e *entry, w int) []ink.Line {
 		}
 		s.row()
 		return s.rows
+	}
+	if of := m.book.lookAlike(e); of != nil {
+		s.wrap(m.method, 1, ink.L(ink.Err|ink.Bold, "This is not your contact, it only goes by a name that looks like"))
+		s.row(ink.L(ink.Fg, " "), ink.T(ink.Fg|ink.Bold, of.name), ink.L(ink.Fg, ", key "), ink.T(ink.Fg, of.label), ink.L(ink.Fg, "."))
+		s.row()
 	}
 	s.row(ink.L(ink.Fg, " Say hello to "), ink.T(ink.Fg|ink.Bold, e.name), ink.L(ink.Fg, "."))
 	if e.label.IsEmpty() {

@@ -24,6 +24,7 @@ var bindings = []binding{
 	{ink.Const("Alt+1…9"), ink.Const("person 1 to 9 of the list")},
 	{ink.Const("PgUp PgDn"), ink.Const("scroll; Ctrl+End goes to the newest")},
 	{ink.Const("Alt+R"), ink.Const("try again what could not be sent")},
+	{ink.Const("Alt+I"), ink.Const("what is known of this person: key, addresses, last seen")},
 	{ink.Const("F9, Alt+L"), ink.Const("bare view, for selecting text with the mouse")},
 	{ink.Const("F1"), ink.Const("this help")},
 	{ink.Const("Esc"), ink.Const("back")},
@@ -44,6 +45,8 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		return m.helpKey(k)
 	case finding:
 		return m.finderKey(k)
+	case reading:
+		return m.pageKey(k)
 	}
 	if cmd, ok := m.windowKey(name); ok {
 		return cmd
@@ -101,6 +104,8 @@ func (m *model) windowKey(name string) (tea.Cmd, bool) {
 		m.scrollBy(-1)
 		c.top, c.off = 0, 0
 		return m.scrollBy(-1), true
+	case "alt+i":
+		return m.info(""), true
 	case "alt+r":
 		return m.tryAgain(), true
 	case "ctrl+l":
@@ -227,6 +232,8 @@ func (m *model) paste(text string) tea.Cmd {
 	case finding:
 		m.finder.insert(text)
 		m.finder.chosen = ""
+		return nil
+	case reading:
 		return nil
 	}
 	c := m.current()

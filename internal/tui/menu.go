@@ -19,10 +19,14 @@ type choice struct {
 	insert string // what the draft becomes
 	cmd    *command
 	who    *entry
+	word   option
 }
 
 // menuRows is the most that the menu shows.
 const menuRows = 6
+
+// first is the item at the top of some rows: the chosen one is among them.
+func (s *menu) first(rows int) int { return max(0, min(s.at-rows/2, len(s.items)-rows)) }
 
 func (s *menu) close() { s.items, s.at = nil, -1 }
 
@@ -43,6 +47,11 @@ func (m *model) suggest() {
 		return
 	}
 	c, ok := lookup(strings.ToLower(name))
+	for _, o := range c.words {
+		if strings.HasPrefix(o.word.String(), strings.ToLower(rest)) && o.word.String() != rest {
+			m.menu.items = append(m.menu.items, choice{insert: name + " " + o.word.String(), word: o})
+		}
+	}
 	if !ok || !c.person {
 		return
 	}
@@ -95,12 +104,17 @@ func (m *model) drawMenu(f *ink.Frame, i int) {
 	}
 	start := f.Col()
 	f.Put(ink.L(ink.Fg|ground, " "))
-	if it.cmd != nil {
+	switch {
+	case it.cmd != nil:
 		f.Put(ink.O(ink.Acc|ink.Bold|ground, it.cmd.name), ink.L(ink.Fg|ground, " "), ink.O(ink.Fg|ground, it.cmd.args))
 		f.Put(ink.L(ink.Fg|ground, "  "))
 		f.To(start+26, ink.Fg|ground)
 		f.Put(ink.O(ink.Mut|ground, it.cmd.help))
-	} else {
+	case it.who == nil:
+		f.Put(ink.O(ink.Acc|ink.Bold|ground, it.word.word), ink.L(ink.Fg|ground, "  "))
+		f.To(start+26, ink.Fg|ground)
+		f.Put(ink.O(ink.Mut|ground, it.word.help))
+	default:
 		s := standingOf(&it.who.peer)
 		f.Sign(s.mark, onGround(s.style, ground))
 		f.Put(ink.L(ink.Fg|ground, " "), ink.T(ink.Fg|ink.Bold|ground, it.who.name), ink.L(ink.Mut|ground, "  "),

@@ -19,6 +19,7 @@ const (
 	welcoming
 	helping
 	finding // who to write to
+	reading // a page of facts
 )
 
 // model is the whole state of the window. Only Update changes it.
@@ -75,6 +76,7 @@ type model struct {
 	welcome welcome
 	help    filterList
 	finder  choosing
+	leaf    page
 	note    note
 	menu    menu
 	quit    bool

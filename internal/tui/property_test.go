@@ -33,6 +33,10 @@ func drawAll(t *testing.T, m *model, key string) {
 		m.screen = s
 		checkScreen(t, m)
 	}
+	for _, kind := range []pageKind{netPage, personPage, selfPage, logPage} {
+		m.startPage(kind, key)
+		checkScreen(t, m)
+	}
 	m.screen = talking
 	m.current().draft.Set("/msg ")
 	m.suggest()
@@ -63,6 +67,7 @@ func hostileModel(raw string, w, h int) (*model, string) {
 	api := newFake()
 	bob := peerOf("bob", chat.Pinned, chat.Online)
 	bob.Name, bob.Nick, bob.Instance = safetext.Name(raw), safetext.Name(raw), safetext.Name(raw+"@"+raw)
+	bob.Namesake = pinOf("other")
 	bob.Message, bob.Note = safetext.Line(raw), safetext.Line(raw)
 	asks := bob
 	asks.Fingerprint, asks.Trust, asks.Asks = pinOf("asks"), chat.Unknown, true

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"llchat/internal/chat"
+	"llchat/internal/health"
 )
 
 var update = flag.Bool("update", false, "write the golden screens anew")
@@ -155,22 +156,51 @@ var darkEnv = []string{"TERM=xterm-256color", "COLORTERM=truecolor", "LLCHAT_THE
 // TestGolden compares whole screens, cell by cell, with those on file.
 func TestGolden(t *testing.T) {
 	bob := []string{"ctrl+k", "b", "o", "b", "enter"}
+	command := func(word string) (keys []string) {
+		for _, r := range word {
+			keys = append(keys, string(r))
+		}
+		return append(keys, "enter")
+	}
 	for _, tt := range []struct {
 		name string
 		keys []string
+		with func(*fake)
 	}{
-		{"home", nil},
-		{"talk", bob},
-		{"request", []string{"alt+a"}},
-		{"conflict", []string{"ctrl+k", "g", "r", "down", "enter"}},
-		{"people", []string{"ctrl+k"}},
-		{"help", []string{"f1"}},
-		{"menu", append(append([]string{}, bob...), "/")},
+		{"home", nil, nil},
+		{"talk", bob, nil},
+		{"request", []string{"alt+a"}, nil},
+		{"conflict", []string{"ctrl+k", "g", "r", "down", "enter"}, nil},
+		{"people", []string{"ctrl+k"}, nil},
+		{"help", []string{"f1"}, nil},
+		{"menu", append(append([]string{}, bob...), "/"), nil},
+		{"welcome", nil, func(f *fake) { f.status.Fresh = true }},
+		{"nobody", nil, empty},
+		{"nobody-filtered", nil, func(f *fake) { empty(f); f.status.Health = troubles[:2] }},
+		{"nobody-offline", nil, func(f *fake) {
+			empty(f)
+			f.status.Interfaces, f.status.Health = nil, troubles[2:3]
+		}},
+		{"nobody-ghost", nil, func(f *fake) { empty(f); f.status.Visibility = "ghost" }},
+		{"nobody-taken", nil, func(f *fake) { empty(f); f.status.Health = troubles[3:] }},
+		{"alert", bob, func(f *fake) { f.status.Health = troubles[:2] }},
+		{"lookalike", []string{"ctrl+k", "b", "down", "enter"}, func(f *fake) {
+			p := peerOf("bоb", "", chat.Online) // the second letter is Cyrillic
+			p.Namesake = pinOf("bob")
+			f.peers = append(f.peers, p)
+		}},
+		{"info", append(append([]string{}, bob...), "alt+i"), nil},
+		{"net", command("/net"), func(f *fake) { f.status.Health = troubles }},
+		{"id", command("/id"), nil},
+		{"log", append(append(command("/nope"), "ctrl+u"), command("/log")...), func(f *fake) { f.status.Health = troubles }},
 	} {
 		for _, size := range [][2]int{{120, 36}, {80, 24}, {40, 12}, {20, 6}} {
 			name := fmt.Sprintf("%s-%dx%d", tt.name, size[0], size[1])
 			t.Run(name, func(t *testing.T) {
 				api := meetingAt(noon)
+				if tt.with != nil {
+					tt.with(api)
+				}
 				onTerminal(t, api, size[0], size[1], darkEnv, func(s *screenOf) {
 					s.press(tt.keys...)
 					golden(t, name, s.rows())
@@ -178,6 +208,16 @@ func TestGolden(t *testing.T) {
 			})
 		}
 	}
+}
+
+func empty(f *fake) { f.peers, f.requests = nil, nil }
+
+// troubles are what the engine tells of a network, in its words.
+var troubles = []health.Item{
+	{Code: "no-echo wlan0", Severity: health.Warning, Since: noon, Text: "what llchat multicasts on wlan0 does not come back: this machine filters it, so others may not see you", Hint: "llchat doctor names the cause"},
+	{Code: "renamed", Severity: health.Info, Since: noon, Text: "your name was taken on this network: you are now anna-1@zbox"},
+	{Code: "no-network", Severity: health.Error, Since: noon, Text: "no network to find people on", Hint: "connect to one: llchat goes on by itself"},
+	{Code: "discovery", Severity: health.Error, Since: noon, Text: "nobody can be found on the network: listen on port 5353: address already in use", Hint: "end the program that holds the port, or let it share (avahi: disallow-other-stacks=no)"},
 }
 
 func golden(t *testing.T, name string, rows []string) {

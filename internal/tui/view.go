@@ -47,6 +47,8 @@ func (m *model) draw() (string, *tea.Cursor) {
 		cur = m.drawHelp(f)
 	case finding:
 		cur = m.drawFinder(f, l)
+	case reading:
+		m.drawPage(f)
 	default:
 		cur = m.drawTalk(f, l)
 	}
@@ -189,8 +191,14 @@ func (t *talk) rosterPart(y int) {
 func (t *talk) stream(y int) {
 	f, l := t.f, t.l
 	if over := y - (l.streamH - t.menu); over >= 0 {
-		t.m.drawMenu(f, over)
-		t.ground = onSel(over == t.m.menu.at)
+		i := t.m.menu.first(t.menu) + over
+		t.m.drawMenu(f, i)
+		t.ground = onSel(i == t.m.menu.at)
+		if more := len(t.m.menu.items) - t.menu; more > 0 && over == t.menu-1 {
+			f.Limit(l.w - 1)
+			f.PutRight(ink.Fg|t.ground|ink.OnBar, ink.L(ink.Mut|ink.OnBar, "+"), ink.N(ink.Mut|ink.OnBar, more), ink.L(ink.Mut|ink.OnBar, " Tab"))
+			f.Limit(l.w)
+		}
 		if t.ground == 0 {
 			t.ground = ink.OnBar
 		}

@@ -78,6 +78,29 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// TestFlow: pieces in a row break where their words do, not where they meet.
+func TestFlow(t *testing.T) {
+	segs := []Seg{L(Err, "no command "), L(Fg, "/nope"), L(Mut, " · did you mean /nick? To send")}
+	var got []string
+	for _, row := range Flow(WcWidth, segs, 16) {
+		var r strings.Builder
+		for _, s := range row {
+			r.WriteString(s.s)
+		}
+		got = append(got, r.String())
+	}
+	if diff := cmp.Diff([]string{"no command /nope", "· did you mean", "/nick? To send"}, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	first := Flow(WcWidth, segs, 16)[0]
+	if diff := cmp.Diff([]Style{Err, Fg}, []Style{first[0].st, first[1].st}); diff != "" {
+		t.Errorf("styles (-want +got):\n%s", diff)
+	}
+	if rows := Flow(WcWidth, nil, 16); len(rows) != 1 || len(rows[0]) != 0 {
+		t.Errorf("nothing flows into %d rows", len(rows))
+	}
+}
+
 // TestBreaks: what is typed is parted without losing an octet.
 func TestBreaks(t *testing.T) {
 	for _, line := range []string{"", "a", "hello big world ", "\t\tx", "\x1b[31mred", "漢字漢字", strings.Repeat("x", 100)} {
@@ -254,6 +277,11 @@ func FuzzRow(f *testing.F) {
 			fr.End(Fg)
 		}
 		line := strings.SplitN(s, "\n", 2)[0]
+		for _, row := range Flow(m, []Seg{T(Fg, safetext.Line(line)), T(Mut, safetext.Line(line))}, w) {
+			if got := Width(m, row...); got > max(w, 2) {
+				t.Errorf("Flow: a row of %d cells, want %d", got, w)
+			}
+		}
 		for _, b := range Breaks(m, line, w) {
 			fr.Row()
 			fr.Put(Typed(Fg, line[b.Start:b.End]))

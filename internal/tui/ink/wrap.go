@@ -1,5 +1,7 @@
 package ink
 
+import "strings"
+
 // Wrap breaks a text into rows of at most w cells: at line feeds, else at
 // spaces, between wide clusters, and inside a word that is longer than a row.
 // A text without a character is one empty row.
@@ -67,6 +69,40 @@ func fit(m Method, line string, w int) (end, rest int) {
 		}
 	}
 	return len(line), len(line)
+}
+
+// Flow parts pieces that follow one another into rows of w cells, as Wrap does
+// one piece; each keeps its style.
+func Flow(m Method, segs []Seg, w int) [][]Seg {
+	var line strings.Builder
+	for _, s := range segs {
+		line.WriteString(s.s)
+	}
+	all := line.String()
+	var rows [][]Seg
+	for at := 0; at < len(all) || len(rows) == 0; {
+		end, rest := fit(m, all[at:], max(w, 1))
+		rows = append(rows, cutOut(segs, at, at+end))
+		if rest == 0 {
+			break
+		}
+		at += rest
+	}
+	return rows
+}
+
+// cutOut returns the pieces between two octets of all of them.
+func cutOut(segs []Seg, from, to int) []Seg {
+	var out []Seg
+	at := 0
+	for _, s := range segs {
+		a, b := max(from-at, 0), min(to-at, len(s.s))
+		if a < b {
+			out = append(out, Seg{s.s[a:b], s.st})
+		}
+		at += len(s.s)
+	}
+	return out
 }
 
 // Span is a part of a line, in octets.
