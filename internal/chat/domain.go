@@ -95,6 +95,7 @@ func (n *Node) browseDomain() {
 	if n.domain.browsed = want; want.domain == "" {
 		return
 	}
+	n.names.addInDomain(n.settings.Entry) // an earlier run may have left it there
 	b, err := n.openBrowser(want)
 	if err != nil {
 		n.domainTrouble(healthDomain, "nobody can be found in the domain "+want.domain, err)

@@ -353,7 +353,9 @@ func (o *ownNames) addInDomain(names ...string) {
 		o.domain = map[string]struct{}{}
 	}
 	for _, name := range names {
-		o.domain[peer.Fold(name)] = struct{}{}
+		if name != "" {
+			o.domain[peer.Fold(name)] = struct{}{}
+		}
 	}
 }
 

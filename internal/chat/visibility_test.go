@@ -64,6 +64,9 @@ func count(h *lantest.Host) *counted {
 func (c *counted) open(t *testing.T, opt chat.Options) *chat.Node {
 	t.Helper()
 	opt.Network = c.net
+	if opt.Profile == "" { // never the one of whoever runs the tests
+		opt.Profile = filepath.Join(t.TempDir(), "profile")
+	}
 	n, err := chat.Open(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
