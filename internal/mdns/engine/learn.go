@@ -2,6 +2,9 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/fnv"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -45,7 +48,7 @@ func (e *Engine) learn(now time.Time, l *linkState, in input) {
 		case v == nil:
 		case r.Type == wire.TypeTXT:
 			e.learnTXT(now, v, r)
-		case better(best, v, r):
+		case e.better(best, v, r):
 			e.learnSRV(now, v, r)
 		}
 	})
@@ -63,11 +66,11 @@ func (e *Engine) learn(now time.Time, l *linkState, in input) {
 }
 
 // better says whether r is the best SRV record of its name in this packet
-// (RFC 2782: lowest priority, then highest weight).
-func better(best map[*view]*wire.Record, v *view, r *wire.Record) bool {
+// (RFC 2782: lowest priority, then one drawn by weight).
+func (e *Engine) better(best map[*view]*wire.Record, v *view, r *wire.Record) bool {
 	b, ok := best[v]
 	if ok && (b.SRV.Priority < r.SRV.Priority ||
-		b.SRV.Priority == r.SRV.Priority && b.SRV.Weight >= r.SRV.Weight) {
+		b.SRV.Priority == r.SRV.Priority && e.draw(b.SRV) <= e.draw(r.SRV)) {
 		return false
 	}
 	if r.TTL > 0 {
@@ -75,6 +78,26 @@ func better(best map[*view]*wire.Record, v *view, r *wire.Record) bool {
 	}
 	return true
 }
+
+// draw is a lot for s, and the smallest wins: exponentially distributed, with
+// the weight as its rate, so that chances are as the weights are. An engine
+// draws the same for the same record each time, or a peer would seem to move
+// with each packet.
+func (e *Engine) draw(s wire.SRV) float64 {
+	h := fnv.New64a()
+	var b [10]byte
+	binary.BigEndian.PutUint64(b[:], e.sources.seed)
+	binary.BigEndian.PutUint16(b[8:], s.Port)
+	h.Write(b[:])
+	h.Write([]byte(s.Target.Key()))
+	sum := h.Sum64()
+	sum = (sum ^ sum>>33) * 0xff51afd7ed558ccd        // FNV's last octets move its low bits only
+	u := (float64((sum^sum>>33)>>11) + 1) / (1 << 53) // (0, 1]
+	return -math.Log(u) / max(float64(s.Weight), tinyWeight)
+}
+
+// tinyWeight stands for 0, which RFC 2782 gives a very small chance.
+const tinyWeight = 0.01
 
 // learnPTR takes the record that makes an instance exist.
 func (e *Engine) learnPTR(now time.Time, l *linkState, p input, r *wire.Record) {

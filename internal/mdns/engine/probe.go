@@ -184,6 +184,7 @@ func (e *Engine) compareOwn(now time.Time, l *linkState, in input) {
 // never conflicts.
 func (e *Engine) compareRecord(c *conflict, l *linkState, in input, r *wire.Record) {
 	o := &e.own
+	strange := l.pub.phase == probing && !in.own && r.TTL > 0 // 8.1: any record of the name is a conflict
 	switch {
 	case r.Type == wire.TypePTR:
 		if r.TTL == 0 && r.PTR.Equal(o.instance) && r.Name.Equal(service) {
@@ -197,7 +198,9 @@ func (e *Engine) compareRecord(c *conflict, l *linkState, in input, r *wire.Reco
 			c.instance = c.instance || !e.isOurSRV(*r)
 		case r.Type == wire.TypeTXT && !in.own && !wire.SameData(*r, e.record(l, slot{kind: slotTXT}).rec):
 			c.contradicted = true
-			c.instance = c.instance || l.pub.phase == probing // 8.1: any record of that name
+			c.instance = c.instance || strange
+		case r.Type != wire.TypeTXT:
+			c.instance = c.instance || strange
 		}
 	case r.Name.Equal(o.host) && (r.Type == wire.TypeA || r.Type == wire.TypeAAAA):
 		switch {
@@ -206,6 +209,8 @@ func (e *Engine) compareRecord(c *conflict, l *linkState, in input, r *wire.Reco
 		case !e.isOwnAddr(r.Addr):
 			c.host = true
 		}
+	case r.Name.Equal(o.host):
+		c.host = c.host || strange
 	}
 }
 

@@ -94,15 +94,25 @@ func (e *Engine) answer(now time.Time, l *linkState, in input) {
 	switch {
 	case len(want)+len(unicast) == 0:
 	case in.src.Port() != link.Port:
-		e.legacyReply(now, l, in, append(want, unicast...))
+		e.legacyReply(now, l, in, both(want, unicast))
 	case e.isProbe(in):
-		e.defend(now, l, in, append(want, unicast...))
+		e.defend(now, l, in, both(want, unicast))
 	case in.msg.Truncated:
-		e.startTrain(now, l, in, append(want, unicast...))
+		e.startTrain(now, l, in, both(want, unicast))
 	default:
 		want = append(want, e.unicastReply(now, l, in, unicast)...)
 		e.schedule(now, l, want, len(in.msg.Questions) > 1)
 	}
+}
+
+// both are the records of both lists, each once.
+func both(want, unicast []slot) []slot {
+	for _, s := range unicast {
+		if !slices.Contains(want, s) {
+			want = append(want, s)
+		}
+	}
+	return want
 }
 
 // matching returns our records that answer q; where a name is ours and the
@@ -205,9 +215,18 @@ func (e *Engine) schedule(now time.Time, l *linkState, want []slot, several bool
 	wait := several || slices.ContainsFunc(want, func(s slot) bool { return e.record(l, s).shared })
 	at := now
 	if wait {
-		at = now.Add(e.between(sharedMin, sharedMax))
+		at = l.responder.together(now, now.Add(e.between(sharedMin, sharedMax)))
 	}
 	e.scheduleAt(l, want, at)
+}
+
+// together is at, or when an answer goes out anyway that can wait for no longer
+// and leaves others their 20 ms: one packet then says both (6.4).
+func (r *responder) together(now, at time.Time) time.Time {
+	if r.timer.running() && r.timer.at.Sub(now) >= sharedMin && r.timer.at.Before(now.Add(sharedMax)) {
+		return r.timer.at
+	}
+	return at
 }
 
 // scheduleAt has records multicast at the given time, or as soon after it as
