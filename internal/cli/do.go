@@ -16,6 +16,7 @@ func (a *app) doCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.sendCommand(),
 		a.addCommand(),
+		a.avatarCommand(),
 		a.command(spec{
 			use: "accept PEER", short: "Let somebody who asked talk to you", least: 1, most: 1,
 			long: "Accepts somebody whose request waits (llchat peers shows it). What they wrote\n" +
@@ -46,6 +47,10 @@ func (a *app) doCommands() []*cobra.Command {
 				"  strangers  people you do not know may: ask, accept (reach you), refuse\n" +
 				"  mdns       who speaks multicast DNS: auto, own (sockets of llchat), avahi (the\n" +
 				"             daemon, which lists fewer people)\n\n" +
+				"What visibility open publishes besides, each only if you set it; '' takes it back:\n\n" +
+				"  first, last, email, jid   your names, your addresses (several apart by spaces)\n" +
+				"  avatar                    a picture file, PNG, JPEG, GIF or WebP, at most 256 by 256\n" +
+				"                            pixels and 8,192 octets; better 1,200\n\n" +
 				"Where multicast does not reach, a DNS domain can list people. Its servers learn\n" +
 				"who asks, and with a key what you publish; '' is off, and the rule:\n\n" +
 				"  discovery-domain  a domain that lists people, as example.org\n" +
@@ -84,7 +89,7 @@ func (a *app) set(ctx context.Context, key, value string) error {
 		return err
 	}
 	defer r.end()
-	if key == "discovery-key" && value != "" { // the node may run elsewhere
+	if (key == "discovery-key" || key == "avatar") && value != "" { // the node may run elsewhere
 		if value, err = filepath.Abs(value); err != nil {
 			return err
 		}

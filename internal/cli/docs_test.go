@@ -48,9 +48,9 @@ func TestContract(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"status", "whoami", "peers", "send", "block", "accept", "add", "paths", "version",
+		"status", "whoami", "peers", "send", "block", "accept", "add", "avatar", "paths", "version",
 		"event peer", "event message", "event request", "event conflict", "event health", "event resync",
-		"method peers", "method requests", "method send", "method accept", "method block", "method add", "method set", "method history",
+		"method peers", "method requests", "method send", "method accept", "method block", "method add", "method avatar", "method set", "method history",
 		"method draft", "method setDraft", "method subscribe",
 	} {
 		if !seen[want] {

@@ -32,7 +32,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 var allCommands = []string{
-	"", "accept", "add", "block", "completion", "daemon", "demo", "doctor", "echo", "help", "man", "paths", "peers", "send", "set",
+	"", "accept", "add", "avatar", "block", "completion", "daemon", "demo", "doctor", "echo", "help", "man", "paths", "peers", "send", "set",
 	"status", "version", "watch", "whoami",
 }
 

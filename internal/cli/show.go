@@ -94,6 +94,10 @@ func (e *early) Set(ctx context.Context, key, value string) error {
 	return err
 }
 
+func (e *early) Avatar(ctx context.Context, who string) ([]byte, error) {
+	return with(ctx, e, func(a chat.API) ([]byte, error) { return a.Avatar(ctx, who) })
+}
+
 func (e *early) History(ctx context.Context, who string, before int64, n int) ([]chat.Message, error) {
 	return with(ctx, e, func(a chat.API) ([]chat.Message, error) { return a.History(ctx, who, before, n) })
 }

@@ -228,6 +228,11 @@ func (c *Client) Set(ctx context.Context, key, value string) error {
 	return c.call(ctx, "set", params{Key: key, Value: value}, nil)
 }
 
+// Avatar implements chat.API.
+func (c *Client) Avatar(ctx context.Context, who string) (img []byte, err error) {
+	return img, c.call(ctx, "avatar", params{Who: who}, &img)
+}
+
 // History implements chat.API.
 func (c *Client) History(ctx context.Context, who string, before int64, n int) (m []chat.Message, err error) {
 	return m, c.call(ctx, "history", params{Who: who, Before: before, Most: n}, &m)

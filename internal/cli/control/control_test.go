@@ -124,6 +124,9 @@ func TestEveryMethod(t *testing.T) {
 	if m, err := c.History(ctx, "bob", 7, 50); err != nil || len(m) != 1 || m[0].Row != 7 || m[0].State != "50ns" {
 		t.Errorf("history: %+v, %v", m, err)
 	}
+	if img, err := c.Avatar(ctx, "bob"); err != nil || string(img) != "picture of bob" {
+		t.Errorf("avatar: %q, %v", img, err)
+	}
 	if d, err := c.Draft(ctx, "k"); err != nil || d != "draft of k" {
 		t.Errorf("draft: %q, %v", d, err)
 	}

@@ -87,6 +87,10 @@ func (f *fake) History(_ context.Context, who string, before int64, n int) ([]ch
 
 func (f *fake) Draft(_ context.Context, key string) (string, error) { return "draft of " + key, nil }
 
+func (f *fake) Avatar(_ context.Context, who string) ([]byte, error) {
+	return []byte("picture of " + who), nil
+}
+
 func (f *fake) SetDraft(_ context.Context, key, text string) error {
 	f.note("draft " + key + " " + text)
 	return nil

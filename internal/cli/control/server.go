@@ -229,6 +229,7 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"block":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
 	"add":      func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
 	"set":      func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
+	"avatar":   func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
 	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
 		if p.Most <= 0 {
 			p.Most = onePage
