@@ -43,7 +43,8 @@ func TestR10_KeyRefused(t *testing.T) {
 		{"two keys", "llchat-store-key 1\n" + secret + "\n" + secret + "\n", "is damaged"},
 		{"no version", "llchat-store-key x\n" + secret + "\n", "is damaged"},
 		{"version 0", "llchat-store-key 0\n" + secret + "\n", "is damaged"},
-		{"newer", "llchat-store-key 2\n" + secret + "\n", "newer llchat (version 2)"},
+		{"newer", "llchat-store-key 3\n" + secret + "\n", "newer llchat (version 3)"},
+		{"wrapped, cut off", "llchat-store-key 2\n" + secret + "\n", "not whole"},
 		{"too large", strings.Repeat("#\n", maxKeyFile), "is damaged"},
 	}
 	for _, tt := range tests {
@@ -186,9 +187,18 @@ func FuzzKey(f *testing.F) {
 	p := &Profile{dir: "/p"}
 	f.Add("# x\nllchat-store-key 1\n" + strings.Repeat("0a", 32) + "\n")
 	f.Add("llchat-store-key 2\n")
+	f.Add(string((&keyFile{wrapped: true, cost: standardCost, files: filesSealed, box: make([]byte, 48)}).text()))
 	f.Fuzz(func(t *testing.T, text string) {
-		if key, err := p.parseKey(text); err != nil && key != [32]byte{} {
-			t.Fatalf("%q: a key and an error", text)
+		k, err := p.parseKey(text)
+		if err != nil {
+			if !cmp.Equal(k, keyFile{}, cmp.AllowUnexported(keyFile{}, cost{})) {
+				t.Fatalf("%q: a key and an error", text)
+			}
+			return
+		}
+		again, err := p.parseKey(string(k.text()))
+		if diff := cmp.Diff(k, again, cmp.AllowUnexported(keyFile{}, cost{})); err != nil || diff != "" {
+			t.Fatalf("%q: written and read again: %v\n%s", text, err, diff)
 		}
 	})
 }

@@ -2,14 +2,15 @@ package profile
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 )
+
+// previous ends the name of the version of a file before this one.
+const previous = ".1"
 
 // tempPrefix begins the names of files that are being written.
 const tempPrefix = ".tmp-"
@@ -20,8 +21,32 @@ const maxPrevious = 64 << 20
 
 // Read returns the contents of the file called name, at most max octets. The
 // file must be a regular one of ours with mode 0600; anything else is an
-// *Error. The error wraps fs.ErrNotExist when there is no such file.
+// *Error. The error wraps fs.ErrNotExist when there is no such file, and
+// ErrSealed when it is sealed and the passphrase was not given yet.
 func (p *Profile) Read(name string, max int) ([]byte, error) {
+	limit := max
+	if _, ok := sealable(name); ok {
+		limit += sealOverhead
+	}
+	data, err := p.readRaw(name, limit)
+	if err != nil {
+		return nil, err
+	}
+	if data, err = p.plain(name, data); err != nil {
+		return nil, fmt.Errorf("read %s: %w", p.Path(name), err)
+	}
+	if len(data) > max {
+		return nil, tooLong(p.Path(name), max)
+	}
+	return data, nil
+}
+
+func tooLong(path string, max int) error {
+	return damaged(path, fmt.Sprintf("more than %d octets", max))
+}
+
+// readRaw reads a file as it is on the disk.
+func (p *Profile) readRaw(name string, max int) ([]byte, error) {
 	if !plainName(name) {
 		return nil, fmt.Errorf("read %q: not a file name", name)
 	}
@@ -53,7 +78,7 @@ func (p *Profile) Read(name string, max int) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", p.Path(name), err)
 	}
 	if len(data) > max {
-		return nil, damaged(p.Path(name), fmt.Sprintf("more than %d octets", max))
+		return nil, tooLong(p.Path(name), max)
 	}
 	return data, nil
 }
@@ -81,9 +106,17 @@ func (p *Profile) Write(name string, data []byte) error {
 		return p.syncFolder() // in case it was this that failed before
 	default:
 		// As a copy: the file itself must not be gone for a moment.
-		if err := p.replace(name+".1", old); err != nil {
+		if err := p.replaceClosed(name+previous, old); err != nil {
 			return err
 		}
+	}
+	return p.replaceClosed(name, data)
+}
+
+func (p *Profile) replaceClosed(name string, data []byte) error {
+	data, err := p.closed(name, data)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", p.Path(name), err)
 	}
 	return p.replace(name, data)
 }
@@ -96,7 +129,7 @@ func (p *Profile) replace(name string, data []byte) error {
 			err = p.root.Rename(temp, name)
 		}
 		if err != nil {
-			_ = p.root.Remove(temp)
+			p.discard(temp)
 		}
 	}
 	if err == nil {
@@ -116,6 +149,10 @@ func (p *Profile) Create(name string, data []byte) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	data, err := p.closed(name, data)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", p.Path(name), err)
+	}
 	temp, err := p.writeTemp(data)
 	if err == nil {
 		// A link fails if there is a file, as O_EXCL does, but the contents
@@ -139,9 +176,7 @@ func (p *Profile) Create(name string, data []byte) error {
 
 // writeTemp writes data to a new temporary file and to the disk.
 func (p *Profile) writeTemp(data []byte) (name string, err error) {
-	var random [16]byte
-	rand.Read(random[:]) // never fails
-	name = tempPrefix + hex.EncodeToString(random[:])
+	name = tempPrefix + randomName()
 	return name, p.writeNew(name, data)
 }
 
@@ -168,9 +203,15 @@ func (p *Profile) writeNew(name string, data []byte) error {
 		err = e
 	}
 	if err != nil {
-		_ = p.root.Remove(name)
+		p.discard(name)
 	}
 	return err
+}
+
+// discard removes a file that was not to be. It may hold a key.
+func (p *Profile) discard(name string) {
+	_ = p.wipe(name)
+	_ = p.root.Remove(name)
 }
 
 // syncFolder brings names to the disk.

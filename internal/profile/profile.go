@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"time"
 )
 
 // lockName is the file whose lock says that a node holds the profile.
@@ -22,11 +22,21 @@ type Profile struct {
 	// before is called before each step of a write; an error stops it there.
 	// Only tests set it.
 	before func(step string) error
+	// testCost is that of the passphrases of tests.
+	testCost *cost
 
 	mu      sync.Mutex // guards the following, and makes writes take turns
 	lock    *os.File   // nil while we do not hold the lock
 	runtime string     // folder of the socket to remove with a temporary profile
-	closed  bool
+	ended   bool
+
+	passphrases sync.Mutex // one thing about passphrases at a time; guards the following
+	wrong       int        // guesses in a row
+	notBefore   time.Time  // of the next guess
+
+	keys   sync.Mutex // guards the following; nothing is locked under it
+	secret *secret    // the key, once the passphrase was given
+	files  string     // how far sealing has come, as the key file says
 }
 
 // Open opens the profile in dir, which it makes (0700) if it is not there. It
@@ -93,10 +103,11 @@ func (p *Profile) Path(name string) string { return filepath.Join(p.dir, name) }
 func (p *Profile) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.ended {
 		return nil
 	}
-	p.closed = true
+	p.ended = true
+	p.ForgetKey()
 	var errs []error
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
@@ -174,17 +185,4 @@ func (p *Profile) lockFile(f *os.File) (current bool, err error) {
 		_, err = fmt.Fprintln(f, os.Getpid())
 	}
 	return true, err
-}
-
-// sweep removes temporary files of writes that were cut off.
-func (p *Profile) sweep() {
-	entries, err := fs.ReadDir(p.root.FS(), ".")
-	if err != nil {
-		return // they do no harm
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), tempPrefix) {
-			_ = p.root.Remove(e.Name())
-		}
-	}
 }
