@@ -1,4 +1,4 @@
-// Package docscheck keeps docs/conformance.md and docs/threat-model.md true:
+// Package docscheck keeps docs/conformance.md, docs/mdns-checklist.md and docs/threat-model.md true:
 // every row of the specifications is in them exactly once, and every test
 // that a row names is in the tree. Tests only.
 //
@@ -65,7 +65,7 @@ func rows(t *testing.T, doc string) []row {
 }
 
 // prefixes are the families of rows; prefixOf is what an id begins with.
-var prefixes = []string{"174-", "C-", "K", "L-", "DN-", "DQ-", "DR-", "T-", "P-"}
+var prefixes = []string{"174-", "C-", "K", "L-", "DN-", "DQ-", "DR-", "MN-", "MQ-", "MR-", "MB-", "T-", "P-"}
 
 func prefixOf(id string) string {
 	if strings.HasPrefix(id, "174-") {
@@ -102,6 +102,14 @@ func conformance() []string {
 func threats() []string {
 	return slices.Concat(numbered("T-", 2, 1, 40), numbered("P-", 2, 1, 27))
 }
+
+// checklist lists the rows for multicast DNS, one for each rule: names,
+// transport and header (MN), querier (MQ), responder (MR), Apple's test (MB).
+func checklist() []string {
+	return slices.Concat(numbered("MN-", 2, 1, 25), numbered("MQ-", 2, 1, 41), numbered("MR-", 2, 1, 63), numbered("MB-", 2, 1, 20))
+}
+
+func TestMDNSChecklist(t *testing.T) { checkDocument(t, "mdns-checklist.md", checklist()) }
 
 func TestConformance(t *testing.T) { checkDocument(t, "conformance.md", conformance()) }
 

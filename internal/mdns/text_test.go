@@ -53,6 +53,16 @@ func TestPresenceTextAlwaysFits(t *testing.T) {
 	}
 }
 
+// TestRFC6763_6_4_OurKeys: all that we publish has short keys of printable
+// ASCII, and txtvers comes first (6.7).
+func TestRFC6763_6_4_OurKeys(t *testing.T) {
+	for i, e := range PresenceText("Alice", "away", "back soon") {
+		if (e.Key == "txtvers") != (i == 0) || len(e.Key) > 9 || strings.ContainsFunc(e.Key, func(r rune) bool { return r <= ' ' || r > '~' || r == '=' }) {
+			t.Errorf("key %d is %q", i, e.Key)
+		}
+	}
+}
+
 func TestTextErrors(t *testing.T) {
 	many := Text{}
 	for i := range 33 {
