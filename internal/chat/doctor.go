@@ -12,14 +12,15 @@ import (
 type Diagnosis = doctor.Report
 
 // Diagnose examines the network of this machine, which takes about nine
-// seconds. self is the node that runs for the profile; nil: none does. Nothing
+// seconds. For a ghost, and where it cannot be known that the profile is none,
+// nothing is sent (K5). self is the node that runs for the profile; nil: none does. Nothing
 // is changed, in the profile neither: of it only the addresses are read at
 // which contacts answered before.
 func Diagnose(ctx context.Context, nameOrDir string, only []string, self API) (Diagnosis, error) {
 	if err := checkInterfaces(only); err != nil {
 		return Diagnosis{}, err
 	}
-	o := doctor.Options{Only: only}
+	o := doctor.Options{Only: only, Silent: isGhost(nameOrDir)}
 	if self != nil {
 		if err := introduce(ctx, &o, self); err != nil {
 			return Diagnosis{}, err
@@ -37,6 +38,7 @@ func introduce(ctx context.Context, o *doctor.Options, self API) error {
 		return err
 	}
 	o.Running, o.Name, o.Port = true, s.Name.String(), s.Port
+	o.Silent = s.Visibility == VisibleGhost // of the present run: daemon --visibility
 	peers, err := self.Peers(ctx)
 	if err != nil {
 		return err
@@ -55,6 +57,17 @@ func parseAddresses(texts []string) []netip.AddrPort {
 		}
 	}
 	return out
+}
+
+// isGhost reads the profile's visibility. What cannot be read could be a ghost.
+func isGhost(nameOrDir string) bool {
+	p, err := openProfile(nameOrDir)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = p.Close() }()
+	s, err := p.Settings()
+	return err != nil || s.Visibility == VisibleGhost
 }
 
 // lastAddresses reads where contacts answered before. A profile that cannot

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,9 @@ func (a *app) doctorCommand() *cobra.Command {
 			"is heard, who can be dialled, who holds port 5353, VPNs, and as root the rules of\n" +
 			"the firewall. For each thing that does not work it names the cause and the one\n" +
 			"command that mends it. It changes nothing, and works with and without a running\n" +
-			"node. Its output holds no name, key or address: it can be published.",
+			"node. For a ghost it sends nothing, and looks only at what needs no packet; for a\n" +
+			"quiet profile it asks what every browser asks, and names nobody. Its output holds\n" +
+			"no name, key or address: it can be published.",
 		example: "llchat doctor\nsudo llchat doctor --json\nllchat doctor --interface wlan0",
 		run:     func(ctx context.Context, _ []string) error { return a.doctor(ctx) },
 	})
@@ -24,7 +27,8 @@ func (a *app) doctorCommand() *cobra.Command {
 
 func (a *app) doctor(ctx context.Context) error {
 	if !a.json && a.isTTY(a.Stderr) {
-		fmt.Fprintln(a.Stderr, "listening for nine seconds ...")
+		said := time.AfterFunc(quietTime, func() { fmt.Fprintln(a.Stderr, "llchat: listening for nine seconds ...") })
+		defer said.Stop()
 	}
 	// A node that cannot be asked counts as none: what is wrong with the
 	// profile is not what doctor is asked about.

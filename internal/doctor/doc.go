@@ -8,6 +8,10 @@
 // addresses that people announce; and lets a second mDNS stack
 // (github.com/grandcat/zeroconf) look too.
 //
+// For a ghost it sends nothing and joins no multicast group, and says so. For
+// a quiet profile it sends what every browser of services does: no name of
+// ours, and of random octets only the name by which it knows its own packets.
+//
 // What it finds are facts; judge turns facts into findings and touches
 // nothing. Where the facts allow two causes the text names both.
 //

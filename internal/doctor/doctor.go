@@ -37,16 +37,25 @@ type Options struct {
 	// Known are addresses at which people were, or contacts answered before.
 	// Where nobody is heard they tell whether nobody is there.
 	Known []netip.AddrPort
+	// Silent: nothing may leave this machine, as for a ghost (spec K5). What
+	// needs a packet is then not looked at.
+	Silent bool
 	// Listen is how long; 0 is eight seconds.
 	Listen time.Duration
 }
 
-// Run examines this machine's network. It takes about nine seconds; it ends
-// early with the error of ctx.
+// Run examines this machine's network. It takes about nine seconds, where it
+// is to be silent a moment; it ends early with the error of ctx.
 func Run(ctx context.Context, o Options) (Report, error) {
 	f, err := lookAround(ctx, o)
 	if err != nil {
 		return Report{}, err
+	}
+	if o.Silent {
+		f.silent = true
+		f.unknown = append(f.unknown, "multicast, who is here, and who can be dialled (this profile is a ghost, which sends nothing, "+
+			"not even that it listens; to look: llchat set visibility quiet)")
+		return judge(f), ctx.Err()
 	}
 	src, err := link.Open(o.Only)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 // facts are what was measured; judge makes a Report of them.
 type facts struct {
 	system  system
+	silent  bool   // nothing was sent, so nothing was asked or heard
 	running bool   // a node of this profile answered
 	named   bool   // it bears a name on the network
 	stream  uint16 // the port of its streams

@@ -13,7 +13,7 @@ import (
 // judge makes a Report of what was measured.
 func judge(f facts) Report {
 	r := Report{
-		Running: f.running, Seconds: f.seconds, People: f.people, Second: f.second,
+		Running: f.running, Silent: f.silent, Seconds: f.seconds, People: f.people, Second: f.second,
 		Interfaces: []Interface{}, Findings: []Finding{}, Unchecked: f.unknown,
 	}
 	if r.Unchecked == nil {

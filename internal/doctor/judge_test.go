@@ -252,7 +252,7 @@ func TestReport_JSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"running":true,"seconds":8,"interfaces":[],"findings":[],"people":2,"second":{"stack":"github.com/grandcat/zeroconf","asked":true,"seesUs":true,"people":2},"unchecked":[]}`
+	want := `{"running":true,"silent":false,"seconds":8,"interfaces":[],"findings":[],"people":2,"second":{"stack":"github.com/grandcat/zeroconf","asked":true,"seesUs":true,"people":2},"unchecked":[]}`
 	if string(got) != want {
 		t.Errorf("%s, want\n%s", got, want)
 	}

@@ -88,6 +88,9 @@ type Second struct {
 type Report struct {
 	// Running: a node of this profile was asked who it is.
 	Running bool `json:"running"`
+	// Silent: the profile is a ghost, so nothing was sent. Only what needs no
+	// packet was looked at; the rest is in Unchecked.
+	Silent bool `json:"silent"`
 	// Seconds of listening.
 	Seconds    int         `json:"seconds"`
 	Interfaces []Interface `json:"interfaces"`
@@ -122,7 +125,11 @@ func (r Report) Text() string {
 	for _, f := range r.Findings {
 		f.text(&b)
 	}
-	if len(r.Findings) == 0 {
+	switch {
+	case len(r.Findings) > 0:
+	case r.Silent:
+		b.WriteString("\nnothing is wrong with what can be seen without sending\n")
+	default:
 		b.WriteString("\nnothing is wrong\n")
 	}
 	for _, u := range r.Unchecked {
@@ -155,6 +162,9 @@ func (i Interface) text(b *strings.Builder, r Report) {
 	}
 	line(b, mark(i.IPv4 != kindNone, "no"), "IPv4 address: %s", i.IPv4)
 	line(b, mark(i.IPv6 != kindNone && i.IPv6 != kindOff, "??"), "IPv6 address: %s", i.IPv6)
+	if r.Silent {
+		return
+	}
 	echo := strings.Join(i.Echo, " and ")
 	if echo == "" {
 		echo = "none"
