@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -109,6 +110,86 @@ func BenchmarkPresence(b *testing.B) {
 		m.events(feedMsg{events: batch})
 		m.View()
 	}
+}
+
+// BenchmarkPeople draws a frame after a change among 5,000 people, on each
+// screen that lists them, and says how many times as long it takes as among 10
+// of the same run: only what is visible is drawn. The bar is 50 ms a frame
+// (issue 3).
+func BenchmarkPeople(b *testing.B) {
+	for _, on := range []struct {
+		name string
+		open func(m *model)
+	}{
+		{"talk", func(m *model) { m.show(bobKey) }},
+		{"home-80", func(m *model) { m.w, m.h = 80, 24 }},
+		{"list", func(m *model) { m.startFinder("") }},
+		{"filtered", func(m *model) { m.startFinder("9") }},
+	} {
+		b.Run(on.name, func(b *testing.B) {
+			few, many := crowd(10), crowd(5000)
+			on.open(few)
+			on.open(many)
+			change := changes(few)
+			const baseline = 2000
+			start := time.Now()
+			for i := range baseline {
+				change(i)
+			}
+			base := float64(time.Since(start).Nanoseconds()) / baseline
+			change = changes(many)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				change(i)
+			}
+			perFrame := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+			b.ReportMetric(perFrame/1e6, "ms/frame")
+			b.ReportMetric(perFrame/base, "x10people")
+		})
+	}
+}
+
+func crowd(n int) *model {
+	api := newFake()
+	api.peers = append(api.peers, peerOf("bob", chat.Pinned, chat.Online))
+	for i := range n - 1 {
+		api.peers = append(api.peers, peerOf(fmt.Sprintf("guest%04d", i), "", chat.Online))
+	}
+	return stillIn(api, 120, 36)
+}
+
+// changes returns what takes in a change of presence and draws.
+func changes(m *model) func(i int) {
+	guests := m.book.of(strangers)
+	p := guests[len(guests)/2].peer
+	presences := []chat.Presence{chat.Online, chat.Away}
+	return func(i int) {
+		p.Presence = presences[i%2]
+		m.Update(feedMsg{events: []chat.Event{{Body: p}}})
+		m.View()
+	}
+}
+
+// BenchmarkFlood is a frame in which 900 claims that nobody heard of before
+// came and went, a thirtieth of 27,000 a second, among 5,000 people.
+func BenchmarkFlood(b *testing.B) {
+	m := crowd(5000)
+	m.show(bobKey)
+	const perFrame = 900
+	var came, went []chat.Event
+	for i := range perFrame {
+		p := peerOf(fmt.Sprintf("forged%05d", i), "", chat.Online)
+		came = append(came, chat.Event{Body: p})
+		p.Gone = true
+		went = append(went, chat.Event{Body: p})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Update(feedMsg{events: came})
+		m.Update(feedMsg{events: went})
+		m.View()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e6, "ms/frame")
 }
 
 func BenchmarkKey(b *testing.B) {

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"time"
 
 	"llchat/internal/chat"
@@ -164,6 +165,10 @@ func claimFacts(p *chat.Peer) []fact {
 		{ink.Const("name"), p.Instance},
 		{ink.Const("nick"), p.Nick},
 		{ink.Const("message"), p.Message},
+		{ink.Const("first name"), p.First},
+		{ink.Const("last name"), p.Last},
+		{ink.Const("email"), p.Email},
+		{ink.Const("jid"), p.JID},
 		{ink.Const("note"), p.Note},
 	} {
 		if !c.text.IsEmpty() {
@@ -192,6 +197,23 @@ func whereFacts(p *chat.Peer, now time.Time) []fact {
 		out = append(out, known(ink.Const("last seen"), ink.Seen(ink.Fg, p.LastSeen, now), ink.L(ink.Mut, "  "), ink.Date(ink.Mut, p.LastSeen)))
 	}
 	return out
+}
+
+// line is a fact as the line mode says it.
+func (f *fact) line() string {
+	parts := make([]string, 0, len(f.segs))
+	for _, s := range f.segs {
+		parts = append(parts, s.String())
+	}
+	between := ""
+	if len(f.segs) == keyGroups {
+		between = " "
+	}
+	text := f.word.String() + " " + strings.Join(parts, between)
+	if !f.hint.IsEmpty() {
+		text += ". " + f.hint.String()
+	}
+	return text
 }
 
 // nobodyHelps are what can be done when nobody is found.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"llchat/internal/chat"
+	"llchat/internal/health"
 	"llchat/internal/identity"
 	"llchat/internal/safetext"
 )
@@ -21,7 +22,10 @@ import (
 func Plain(ctx context.Context, api chat.API, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &plain{ctx: ctx, api: api, out: out, peers: newBook(), states: map[string]chat.State{}, waiting: map[string]bool{}}
+	p := &plain{
+		ctx: ctx, api: api, out: out, peers: newBook(),
+		states: map[string]chat.State{}, waiting: map[string]bool{}, troubles: map[string]string{}, twins: map[string]bool{},
+	}
 	feed, err := api.Subscribe(ctx, 0)
 	if err != nil {
 		return fmt.Errorf("line mode: %w", err)
@@ -54,6 +58,9 @@ type plain struct {
 	to      string // Peer.Key of the one who is written to
 	states  map[string]chat.State
 	waiting map[string]bool // our messages without a receipt, while input ended
+
+	troubles map[string]string // what is wrong, by code: said once, and when it is over
+	twins    map[string]bool   // look-alikes that were asked about
 }
 
 // plainMaxLine bounds a line of input: the most a message may hold, and its
@@ -120,7 +127,10 @@ func (p *plain) greet() error {
 		p.asks(e)
 	}
 	for _, it := range s.Health {
-		p.print("note: ", safetext.Line(it.Text))
+		p.trouble(chat.HealthNotice{Item: it})
+	}
+	if here == 0 {
+		p.print("nobody here yet. /net says how the network is, llchat doctor in another terminal finds the cause")
 	}
 	return p.failed
 }
@@ -166,12 +176,39 @@ func (p *plain) event(ev chat.Event) {
 		p.print("ALARM another key claims the name ", b.OfName, ": key ", groups(b.Fingerprint),
 			". nothing is sent to it. /block ", b.Fingerprint.Label(), " hides it")
 	case chat.HealthNotice:
-		if !b.Gone {
-			p.print("note: ", safetext.Line(b.Text))
-		}
+		p.trouble(b)
 	case chat.Resync:
 		p.print("note: some events were missed; /who shows who is here now")
 	}
+}
+
+// trouble says what is wrong, with what to do, and that it is over.
+func (p *plain) trouble(h chat.HealthNotice) {
+	old := p.troubles[h.Code]
+	text := safetext.Line(h.Text).String()
+	switch {
+	case h.Gone && old != "":
+		p.print("over: ", old)
+		delete(p.troubles, h.Code)
+		return
+	case h.Gone || old == text:
+		return
+	}
+	p.troubles[h.Code] = text
+	if hint := safetext.Line(h.Hint); !hint.IsEmpty() {
+		text += ". " + hint.String()
+	}
+	p.print(severityWord(h.Severity), text)
+}
+
+func severityWord(s health.Severity) string {
+	switch s {
+	case health.Error:
+		return "problem: "
+	case health.Warning:
+		return "warning: "
+	}
+	return "note: "
 }
 
 // peer prints the changes that matter to somebody who listens.

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"llchat/internal/chat"
 	"llchat/internal/safetext"
+	"llchat/internal/tui/ink"
 )
 
 // line runs one line of the line mode: a command, or a text for the one who is
@@ -47,6 +49,19 @@ func (p *plain) command(line string) error {
 		return p.judge(rest, p.api.Accept)
 	case "/block":
 		return p.judge(rest, p.api.Block)
+	case "/info":
+		return p.info(rest)
+	case "/add":
+		return p.add(rest)
+	case "/set":
+		key, value, _ := strings.Cut(rest, " ")
+		return p.set(key, strings.TrimSpace(value))
+	case "/id", "/net":
+		return p.about(name)
+	case "/log":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.print("log: all that was said stands above; nothing is taken back")
 	case "/who":
 		p.who(rest)
 	case "/help":
@@ -115,6 +130,9 @@ func (p *plain) send(key, text string) error {
 	if len(text) > maxBody {
 		return &chat.Error{Code: chat.CodeUsage, Text: "too long: a message holds 32 KB", Hint: "send it in parts"}
 	}
+	if err := p.mistakable(key); err != nil {
+		return err
+	}
 	m, err := p.api.Send(p.ctx, key, text)
 	if err != nil {
 		return err
@@ -127,6 +145,80 @@ func (p *plain) send(key, text string) error {
 	if p.states[m.ID] == "" {
 		p.message(m)
 	}
+	return nil
+}
+
+// mistakable asks once before the first text to a look-alike goes out.
+func (p *plain) mistakable(key string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.peers.get(key)
+	if e == nil || e.peer.Namesake.IsZero() || e.peer.Contact() || p.twins[key] {
+		return nil
+	}
+	p.twins[key] = true
+	return &chat.Error{
+		Code: chat.CodeRefused, Text: "not sent: this only looks like your contact, it is somebody else",
+		Hint: "the same line again sends it. /info tells them apart",
+	}
+}
+
+// about prints the facts of /id and /net.
+func (p *plain) about(name string) error {
+	s, err := p.api.Status(p.ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name == "/id" {
+		p.facts("you: ", selfFacts(&s))
+		return nil
+	}
+	p.facts("net: ", netFacts(&s, s.Health, true))
+	for _, h := range nobodyHelps {
+		p.print("net: try ", h.word, ": ", h.text)
+	}
+	return nil
+}
+
+func (p *plain) facts(before string, facts []fact) {
+	for i := range facts {
+		p.print(before, facts[i].line())
+	}
+}
+
+// info prints what is known of somebody.
+func (p *plain) info(rest string) error {
+	who, _ := person(rest)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key, err := p.to, error(nil)
+	if who != "" {
+		key, err = p.key(who)
+	}
+	if err != nil {
+		return err
+	}
+	e := p.peers.get(key)
+	if e == nil {
+		return &chat.Error{Code: chat.CodeNoSuch, Text: "nobody here is called " + safetext.Name(who).String(), Hint: "/who lists who is here"}
+	}
+	p.print("info: ", e.name, ", ", wordOf(&e.peer))
+	p.facts("info: ", peerFacts(p.peers, e, time.Now()))
+	return nil
+}
+
+// add looks for somebody at an address, and writes to whoever answers there.
+func (p *plain) add(address string) error {
+	peer, err := p.api.Add(p.ctx, address)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.to = peer.Key
+	p.print("now writing to ", peer.Name, ", ", wordOf(&peer), ", key ", groups(peer.Fingerprint), ". compare it before you trust it")
 	return nil
 }
 
@@ -169,6 +261,9 @@ func (p *plain) who(filter string) {
 	found := p.peers.matching(filter)
 	for _, e := range found {
 		line := fmt.Sprint("who: ", e.name, ", ", wordOf(&e.peer), ", ", presenceWord(e.peer.Presence))
+		if e.peer.Presence == chat.Offline && !e.peer.LastSeen.IsZero() {
+			line += ", last seen " + ink.Seen(0, e.peer.LastSeen, time.Now()).String()
+		}
 		if !e.label.IsEmpty() {
 			line += fmt.Sprint(", key ", e.label)
 		}

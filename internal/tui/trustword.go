@@ -113,11 +113,15 @@ func stateWord(m *chat.Message) (ink.Own, ink.Style) {
 	case chat.Failed:
 		return ink.Const("not sent"), ink.Err
 	}
-	if m.Reason == chat.ReasonWaiting {
+	switch {
+	case m.Reason == chat.ReasonWaiting:
 		return ink.Const("waiting for acceptance"), ink.New
-	}
-	if m.State == chat.Sent {
+	case m.State == chat.Sent && m.Reason == chat.ReasonNoReceipt:
+		return ink.Const("sent, no receipt"), ink.New
+	case m.State == chat.Sent:
 		return ink.Const("sent"), ink.Mut
+	case m.Reason == chat.ReasonNotHere:
+		return ink.Const("waiting, not here"), ink.New
 	}
 	return ink.Const("waiting"), ink.New
 }

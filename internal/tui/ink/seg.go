@@ -119,6 +119,9 @@ func Typed(st Style, s string) Seg {
 // IsEmpty reports whether there is nothing to draw.
 func (s Seg) IsEmpty() bool { return s.s == "" }
 
+// String is the text without its style, for the line mode.
+func (s Seg) String() string { return s.s }
+
 // With is the same text in another style.
 func (s Seg) With(st Style) Seg { return Seg{s.s, st} }
 
