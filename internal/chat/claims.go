@@ -20,6 +20,7 @@ func (n *Node) claimEvent(e mdns.Event) {
 	case mdns.Joined, mdns.Changed:
 		n.setClaim(e.Peer)
 	case mdns.Left:
+		n.vanished(e)
 		n.dropClaim(e.Peer.Key)
 	case mdns.Renamed:
 		n.renamed(e.Name)
@@ -30,6 +31,10 @@ func (n *Node) claimEvent(e mdns.Event) {
 		n.lapse[healthCrowded] = time.Now().Add(crowdedTime)
 	case mdns.Health:
 		n.linkHealth(e)
+	case mdns.Doubted:
+		if r := n.remotes[n.owner[e.Peer.Key]]; r != nil {
+			n.checkStreams(r)
+		}
 	}
 }
 
@@ -51,8 +56,7 @@ func (n *Node) setClaim(p mdns.Peer) {
 	}
 	if pin := n.owner[p.Key]; !pin.IsZero() {
 		if r := n.remotes[pin]; r != nil {
-			n.retrySoon(r)
-			n.greet(r)
+			n.appeared(r)
 			n.watchClaims()
 			if elsewhere {
 				n.checkStreams(r)
@@ -97,7 +101,7 @@ func (n *Node) dropClaim(key string) {
 		return
 	}
 	n.touchClaim(key)
-	n.markSeen(n.owner[key])
+	n.markSeen(n.owner[key], n.claims[key].Seen)
 	delete(n.claims, key)
 	n.setOwner(key, identity.Pin{})
 }
@@ -336,6 +340,7 @@ func (n *Node) known(r *remote) peer.Known {
 	}
 	if l := r.best(); l != nil {
 		k.Stream = l.facts()
+		k.Contact.LastSeen = l.heard()
 	}
 	return k
 }
@@ -384,12 +389,14 @@ func presenceWord(status string) Presence {
 	return Offline
 }
 
-// markSeen notes when a contact was here last.
-func (n *Node) markSeen(pin identity.Pin) {
-	if pin.IsZero() {
+// markSeen notes when a contact was here last, unless it was later. What a
+// wrong clock wrote about the future does not count.
+func (n *Node) markSeen(pin identity.Pin, at time.Time) {
+	c, ok := n.trust.Get(pin)
+	if !ok || at.Before(c.LastSeen) && !c.LastSeen.After(time.Now()) {
 		return
 	}
-	if err := n.trust.Seen(pin, nil, "", time.Now()); err != nil {
+	if err := n.trust.Seen(pin, nil, "", at); err != nil {
 		n.log.Error("Contact not written", "err", err)
 	}
 }

@@ -26,6 +26,7 @@ type remote struct {
 	retries map[string]bool // messages that were on a stream that is gone
 
 	exchange exchange // about where others are
+	absence  absence
 }
 
 // live is one stream that finished its negotiation.
@@ -60,6 +61,9 @@ func (l *live) facts() *peer.Stream {
 		Waiting: l.theyWait(),
 	}
 }
+
+// heard is when anything came over this stream last.
+func (l *live) heard() time.Time { return time.Now().Add(-l.conn.Idle()) }
 
 // theyWait reports whether this peer keeps us waiting for acceptance. Its
 // presence ends that, for the engine when it has been handed over.
@@ -192,6 +196,7 @@ func (n *Node) opened(c *stream.Conn) {
 	}
 	r.live = append(r.live, l)
 	r.redial.succeeded()
+	r.absence = absence{asking: r.absence.asking}
 	n.touch(p.Pin)
 	if key, ok := n.claimOf(p.Name, p.Addr.Addr()); ok {
 		n.prove(key, p.Pin)
@@ -298,7 +303,7 @@ func (n *Node) streamEnded(l *live, err error) {
 		r.retries[id] = true
 	}
 	n.touch(r.pin)
-	n.markSeen(r.pin)
+	n.markSeen(r.pin, l.heard())
 	n.log.Debug("Stream closed", "err", err)
 	if rest := r.best(); rest != nil {
 		n.pump(rest)

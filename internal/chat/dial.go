@@ -45,6 +45,8 @@ type redial struct {
 	failures int
 	brief    int // streams in a row that ended soon
 	timer    *time.Timer
+	began    time.Time // of the dial that runs
+	cancel   context.CancelFunc
 }
 
 func (d *redial) succeeded() {
@@ -122,6 +124,7 @@ func (n *Node) pause(r *remote) {
 	d = min(d<<min(r.redial.failures, 7), maxPause)
 	r.redial.stop()
 	r.redial.timer = n.after(d, func() {
+		r.redial.timer = nil
 		if len(r.live) == 0 && n.wants(r) {
 			n.retryNow(r)
 		}
@@ -156,10 +159,13 @@ func (n *Node) retryNow(r *remote) {
 	}
 	r.redial.stop()
 	r.redial.running = true
+	ctx, cancel := context.WithCancel(n.ctx)
+	r.redial.began, r.redial.cancel = time.Now(), cancel
 	n.start(func() {
-		err := n.dialContact(n.ctx, r.pin, keys, known)
+		defer cancel()
+		err := n.dialContact(ctx, r.pin, keys, known)
 		if len(byHand) > 0 && (err != nil || len(keys)+len(known) == 0) {
-			err = n.dialByHand(n.ctx, r.pin, byHand)
+			err = n.dialByHand(ctx, r.pin, byHand)
 		}
 		n.post(func() { n.dialled(r, err) })
 	})
@@ -175,6 +181,9 @@ func (n *Node) dialled(r *remote, err error) {
 	r.redial.failures++
 	n.log.Debug("Dial failed", "err", err)
 	n.notHere(r)
+	if len(n.owned[r.pin]) > 0 {
+		n.miss(r)
+	}
 	if again {
 		n.retryNow(r)
 		return

@@ -134,7 +134,7 @@ var errSilent = errors.New("chat: no answer")
 // else flow inside it. Nobody waits for it: the arbiter of the pair comes
 // first, and a few at a time (L-26).
 func (n *Node) greet(r *remote) {
-	if n.opt.Passive || len(r.live) > 0 || r.redial.running || r.redial.timer != nil {
+	if n.opt.Passive || len(r.live) > 0 || r.redial.running || r.redial.timer != nil && r.redial.wanted {
 		return
 	}
 	if c, ok := n.trust.Get(r.pin); !ok || !isContact(c.State) {
@@ -149,6 +149,9 @@ func (n *Node) greet(r *remote) {
 // stood (T-24). One that broke off has discovery ask whether it is still
 // there. Either is to be had again while it is announced.
 func (n *Node) missing(r *remote, err error) {
+	if err != nil {
+		n.miss(r)
+	}
 	for _, c := range n.claimsOf(r.pin) {
 		if err == nil {
 			n.claims[c.Key].Silent = true
@@ -187,8 +190,9 @@ func (n *Node) linkHealth(e mdns.Event) {
 		n.setHealth("no-network", "no network to find people on", "connect to one: llchat goes on by itself")
 	case mdns.CauseLinks:
 		n.clearHealth("no-network")
-	case mdns.CauseWoke:
-		n.checkAll()
+		n.moved()
+	case mdns.CauseMoved, mdns.CauseWoke:
+		n.moved()
 	case mdns.CauseContested:
 		n.note("contested", "somebody on this network speaks for your name; you keep yours", "", contestedTime)
 	}

@@ -1,10 +1,12 @@
 package chat_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"llchat/internal/chat"
+	"llchat/internal/lantest"
 )
 
 func presence(t *testing.T, n *chat.Node, name string) chat.Presence {
@@ -76,4 +78,47 @@ func TestSilentDeathWithAMessageUnderWay(t *testing.T) {
 		c.lan.Heal(c.hostB)
 		becomes(t, c.alice, "bob", "are you there?", chat.Delivered)
 	})
+}
+
+// Issue 3, part 3: whose row a person sees shows offline within 120 s of a
+// silent death, though a stream stood and nobody wrote.
+func TestSilentDeathInView(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		view(t, c.alice, "bob")
+		time.Sleep(10 * time.Minute)
+		if p, _ := peerNamed(t, c.alice, "bob"); p.Presence != chat.Online || !p.Stream {
+			t.Fatalf("bob is here and shows as %s", p.Presence)
+		}
+		c.lan.Partition(c.hostB)
+		cut := time.Now()
+		within(t, 2*time.Minute, "bob is offline", func() bool { return presence(t, c.alice, "bob") == chat.Offline })
+		p, _ := peerNamed(t, c.alice, "bob")
+		if p.LastSeen.After(cut.Add(time.Second)) || p.LastSeen.Before(cut.Add(-2*time.Minute)) {
+			t.Errorf("last seen %v after the end", p.LastSeen.Sub(cut))
+		}
+		c.lan.Heal(c.hostB)
+		within(t, healing, "together", func() bool { return c.together(t) })
+	})
+}
+
+// Spec 5.7: when a link changes, every stream is checked at once: one that is
+// dead is known for it without a word written.
+func TestMovedLinksCheckStreams(t *testing.T) {
+	for name, change := range map[string]func(*lantest.Host){
+		"unplugged": func(h *lantest.Host) { h.Unplug(); time.Sleep(time.Second); h.Plug() },
+		"moved":     func(h *lantest.Host) { h.Plug(netip.MustParsePrefix("10.77.9.9/16")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLAN(t, func(t *testing.T, c *couple) {
+				time.Sleep(time.Minute)
+				c.lan.Partition(c.hostB)
+				time.Sleep(time.Second)
+				change(c.hostA)
+				within(t, 12*time.Second, "the stream is known to be dead", func() bool {
+					p, _ := peerNamed(t, c.alice, "bob")
+					return !p.Stream && p.Presence == chat.Offline
+				})
+			})
+		})
+	}
 }

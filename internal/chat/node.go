@@ -81,6 +81,7 @@ type state struct {
 	focus      identity.Pin                         // whose conversation is looked at
 	focusTimer *time.Timer
 	view       []identity.Pin           // whose rows a person sees
+	seekTimer  *time.Timer              // runs while somebody is missed
 	newKeys    rate                     // unknown keys handled (L-11)
 	firsts     map[string]chan struct{} // claims to which a first message is under way
 

@@ -42,6 +42,8 @@ type LAN struct {
 	random    *rand.Rand
 	wire      []byte // everything that crossed, both kinds
 	record    bool
+	watched   []netip.Addr // whose multicast packets are kept
+	packets   [][]byte
 }
 
 // New makes an empty LAN. The seed decides which packets get lost.
@@ -55,6 +57,7 @@ func New(t testing.TB, seed uint64) *LAN {
 		random:    rand.New(rand.NewPCG(seed, 1)),
 	}
 	l.bus.Filter = l.filter
+	l.bus.SetTap(l.tap)
 	t.Cleanup(func() { l.Heal(l.all()...) }) // octets that wait end with their streams
 	return l
 }
@@ -121,7 +124,27 @@ func (l *LAN) set(f func()) {
 // Record keeps every octet that crosses from now on, for Wire.
 func (l *LAN) Record() {
 	l.set(func() { l.record = true })
-	l.bus.SetTap(func(s link.Sent) { l.keep(s.Data) })
+}
+
+// tap sees every multicast packet as it is sent.
+func (l *LAN) tap(s link.Sent) {
+	l.keep(s.Data)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if slices.Contains(l.watched, s.From.Addr().WithZone("")) {
+		l.packets = append(l.packets, s.Data)
+	}
+}
+
+// Listening keeps the multicast packets that a host sends from now on, each
+// once for IPv4 and once for IPv6, also from addresses that it gets later,
+// until stop returns them.
+func (l *LAN) Listening(h *Host, later ...netip.Addr) (stop func() [][]byte) {
+	l.set(func() { l.watched, l.packets = append([]netip.Addr{h.four, h.six}, later...), nil })
+	return func() (packets [][]byte) {
+		l.set(func() { packets, l.watched, l.packets = l.packets, nil, nil })
+		return packets
+	}
 }
 
 // Wire returns what has crossed since Record: multicast packets and TCP
@@ -145,6 +168,7 @@ type Host struct {
 	lan       *LAN
 	four, six netip.Addr
 	number    int
+	links     []*link.Host // of its nodes, guarded by lan.mu
 }
 
 // Host adds a machine: 10.77.0.N and fe80::N.
@@ -169,7 +193,7 @@ func (h *Host) Addr() netip.Addr { return h.four }
 func (h *Host) Network() *chat.Network {
 	return &chat.Network{
 		Source: func() (link.Source, error) {
-			return h.lan.bus.Attach(netip.PrefixFrom(h.four, 16), netip.PrefixFrom(h.six, 64)), nil
+			return h.attach(), nil
 		},
 		Listen: func(_ context.Context, port uint16) ([]net.Listener, uint16, error) {
 			l, err := h.Listen(port)
@@ -181,6 +205,43 @@ func (h *Host) Network() *chat.Network {
 		Dial:       h.Dial,
 		Interfaces: h.interfaces,
 	}
+}
+
+func (h *Host) attach() *link.Host {
+	at := h.lan.bus.Attach(h.prefixes()...)
+	h.lan.mu.Lock()
+	defer h.lan.mu.Unlock()
+	h.links = append(h.links, at)
+	return at
+}
+
+func (h *Host) prefixes() []netip.Prefix {
+	return []netip.Prefix{netip.PrefixFrom(h.four, 16), netip.PrefixFrom(h.six, 64)}
+}
+
+// Unplug takes the network from the nodes of this host, and they know it, as
+// when a cable is pulled. What streams carry needs Partition besides.
+func (h *Host) Unplug() {
+	for _, at := range h.attached() {
+		at.Down(at.Links()[0])
+	}
+}
+
+// Plug brings it back: the same, or another one with other addresses.
+func (h *Host) Plug(addrs ...netip.Prefix) {
+	if len(addrs) == 0 {
+		addrs = h.prefixes()
+	}
+	for _, at := range h.attached() {
+		at.SetAddrs(at.Links()[0], addrs...)
+		at.Up(at.Links()[0])
+	}
+}
+
+func (h *Host) attached() []*link.Host {
+	h.lan.mu.Lock()
+	defer h.lan.mu.Unlock()
+	return slices.Clone(h.links)
 }
 
 func (h *Host) interfaces() []chat.Interface {

@@ -80,6 +80,7 @@ const (
 	Resync                   // events were lost: read Peers
 	Overload                 // the link is crowded: Shed instances or packets were not looked at
 	Health                   // a fact about us or a link changed: Cause, Name of the link; see Stats
+	Doubted                  // an instance with a live stream does not answer: Peer
 )
 
 // The causes of Left and Renamed.

@@ -241,6 +241,8 @@ func (n *Node) dispatch(ev engine.Event) {
 		n.tell(Event{Kind: Changed, Peer: peer(ev.Peer)})
 	case engine.Left:
 		n.tell(Event{Kind: Left, Cause: string(ev.Cause), Peer: peer(ev.Peer)})
+	case engine.Doubted:
+		n.tell(Event{Kind: Doubted, Peer: peer(ev.Peer)})
 	case engine.Renamed:
 		n.tell(Event{Kind: Renamed, Cause: CauseConflict, Name: ev.Name})
 	case engine.Overload:

@@ -66,6 +66,7 @@ func (e *Engine) expireViews(now time.Time, in *instance) bool {
 		if !v.ptr.expires.After(now) {
 			if e.cfg.Live(in.key) {
 				v.ptr.expires = now.Add(liveCheck) // it is here, whatever packets say
+				e.doubt(in)
 				continue
 			}
 			if v.ptr.stage == saidGoodbye {
@@ -109,6 +110,9 @@ func (e *Engine) askWatched(now time.Time, in *instance) bool {
 		for at := v.srv.refreshAt(in.spread(v.srv.ttl)); !at.IsZero() && !at.After(now); {
 			v.srv.stage++
 			e.want(now, v, wants{srv: true})
+			if v.srv.stage == doubtStage && e.cfg.Live(in.key) {
+				e.doubt(in)
+			}
 			at = v.srv.refreshAt(in.spread(v.srv.ttl))
 		}
 	}
@@ -121,6 +125,17 @@ func (e *Engine) askWatched(now time.Time, in *instance) bool {
 		return false
 	}
 	return true
+}
+
+// doubtStage is the refresh question, at 85 % of 120 s, before which one had
+// no answer: time for a check of the stream within what is left.
+const doubtStage = 2
+
+// doubt tells that an instance does not answer which no packet takes away.
+func (e *Engine) doubt(in *instance) {
+	if in.shown {
+		e.emit(Event{Kind: Doubted, Peer: in.current()})
+	}
 }
 
 // startReconfirm asks whether in is still there (10.4).
@@ -140,6 +155,7 @@ func (e *Engine) askReconfirm(now time.Time, in *instance) bool {
 	if !q.end.After(now) {
 		if e.cfg.Live(in.key) {
 			in.reconfirm = questions{}
+			e.doubt(in)
 			return true
 		}
 		e.remove(now, in, Unanswered)

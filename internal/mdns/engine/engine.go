@@ -64,6 +64,7 @@ const (
 	Resolved                  // Peer, OK: the answer to Resolve
 	Health                    // Fact, Name: see Fact
 	Pictured                  // Peer.Key, Data, OK: the answer to FetchAvatar
+	Doubted                   // Peer: it does not answer, and stays for its live stream
 )
 
 // Cause says why an instance left.

@@ -26,6 +26,25 @@ func talking(t *testing.T) (l *lan, a *node, live *bool) {
 	return l, a, live
 }
 
+// Issue 3, part 3: one who is watched, has a live stream and falls silent is
+// doubted in time for a check of the stream, 120 s after the last sign of life.
+func TestSilentDeathBehindALiveStream(t *testing.T) {
+	l, a, _ := talking(t)
+	a.e.Watch(l.now, []string{"bob@forza"})
+	l.run(90 * time.Second)
+	if a.count(Doubted) > 0 {
+		t.Error("doubted before anything was overdue")
+	}
+	l.run(10 * time.Second)
+	if a.count(Doubted) != 1 || a.count(Left) > 0 {
+		t.Errorf("events %v, want one doubt", a.kinds())
+	}
+	l.run(10 * time.Minute)
+	if n := a.count(Doubted); n > 2 {
+		t.Errorf("doubted %d times in ten minutes", n)
+	}
+}
+
 // TestT24_ForgeriesDuringALiveStream: no goodbye, no other SRV record, no
 // address withdrawn or flushed, no silence and no expiry takes a contact away
 // while a stream with it lives; once it does not, the rules hold again.
