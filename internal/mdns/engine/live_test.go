@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -94,5 +95,43 @@ func TestT24_ForgeriesDuringALiveStream(t *testing.T) {
 				t.Errorf("without it: %v, want %v", got, tt.after)
 			}
 		})
+	}
+}
+
+// TestT24_GoodbyeStorm: thousands of forged goodbyes a second, for all records of
+// a contact and of everybody, from many addresses, with every tenth packet lost:
+// a contact without a stream never leaves, because it says again that it is here.
+func TestT24_GoodbyeStorm(t *testing.T) {
+	l := newLAN(t, 24)
+	l.keep = false
+	a := l.bare(Config{User: "alice", Machine: "pronto", Port: 5298, Pinned: func(k string) bool { return k == "bob@forza" }})
+	a.join(1, 0, "10.0.0.1/8", "fe80::1/64")
+	b := l.add("bob", "forza", 5299, "10.0.0.2/8", "fe80::2/64")
+	a.publish("x")
+	b.publish("x")
+	crowd(t, l, 200)
+	l.run(10 * time.Second)
+	l.loss = 0.1
+	for _, n := range []*node{a, b} {
+		n.events = nil
+	}
+	bye := claim{label: "bob@forza", host: "forza", port: 5299, addrs: []string{"10.0.0.2"}, bye: true}.message(t)
+	for i := range 5000 { // five seconds of a thousand
+		m := bye
+		if i%2 == 0 {
+			other := fmt.Sprintf("user%d@host%d", i%200, i%200)
+			m = claim{label: other, host: fmt.Sprintf("host%d", i%200), port: 5298, bye: true}.message(t)
+		}
+		l.say(fmt.Sprintf("10.9.%d.%d", i%250, i%7), m)
+		l.run(time.Millisecond)
+	}
+	l.run(10 * time.Second)
+	for _, ev := range a.events {
+		if ev.Kind == Left && ev.Peer.Key == "bob@forza" {
+			t.Fatalf("bob left: %+v", ev)
+		}
+	}
+	if p, ok := a.e.Peer("bob@forza"); !ok || len(p.Addrs) == 0 {
+		t.Errorf("bob is at %v", p.Addrs)
 	}
 }
