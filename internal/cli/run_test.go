@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -170,6 +172,43 @@ func TestTexts(t *testing.T) {
 		o := try(t, api(), strings.Fields(c.args)...)
 		if o.code != 0 || o.err != "" || !strings.HasPrefix(o.out, c.want) || c.want == "" && o.out != "" {
 			t.Errorf("%s: %+v\nwant %q", c.args, o, c.want)
+		}
+	}
+}
+
+// How people are found is said where it is not the usual way.
+func TestDiscoveryText(t *testing.T) {
+	for _, tt := range []struct {
+		d    chat.Discovery
+		want string
+	}{
+		{chat.Discovery{MDNS: chat.MDNSAuto, Uses: chat.MDNSOwn, Most: 8192}, ""},
+		{chat.Discovery{}, ""},
+		{chat.Discovery{Uses: chat.MDNSAvahi, Most: 840}, "discovery    through avahi-daemon, at most 840 people\n"},
+		{chat.Discovery{Uses: chat.MDNSOwn, Domain: "example.org"}, "domain       example.org\n"},
+		{status.Discovery, "discovery    through avahi-daemon, at most 840 people\ndomain       example.org alice@oak-7qpd\n"},
+	} {
+		if got := discoveryText(tt.d); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.d, got, tt.want)
+		}
+	}
+}
+
+// The node may run in another folder: a key file is named by its whole path.
+func TestSetKeyFile(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{
+		"llchat.key": filepath.Join(here, "llchat.key"), "/etc/llchat.key": "/etc/llchat.key", "": "",
+	} {
+		api := &stub{}
+		if o := try(t, api, "set", "discovery-key", given); o.code != 0 {
+			t.Errorf("%q: %+v", given, o)
+		}
+		if got := api.texts; len(got) != 1 || got[0] != "discovery-key="+want {
+			t.Errorf("%q is set as %q", given, got)
 		}
 	}
 }

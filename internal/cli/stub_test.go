@@ -71,7 +71,8 @@ var status = chat.Status{
 	Fingerprint: me, Port: 41873, Addresses: []string{"10.77.0.1:41873"},
 	Interfaces: []chat.Interface{{Name: "eth0", Addresses: []string{"10.77.0.1/16"}}},
 	Visibility: chat.VisibleOpen, Strangers: chat.StrangersAsk, Running: true, Ready: true,
-	Profile: "/home/alice/.local/share/llchat/default", PostQuantum: true,
+	Discovery: chat.Discovery{MDNS: chat.MDNSAuto, Uses: chat.MDNSAvahi, Most: 840, Domain: "example.org", Entry: safetext.Line("alice@oak-7qpd")},
+	Profile:   "/home/alice/.local/share/llchat/default", PostQuantum: true,
 	Health: []health.Item{{
 		Code: "renamed", Severity: health.Info, Text: "your name was taken on this network: you are now alice-1@oak-7qpd", Since: noon,
 	}},
