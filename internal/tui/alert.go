@@ -95,10 +95,10 @@ func (m *model) pending() []alert {
 	return slices.DeleteFunc(m.alerts(), func(a alert) bool { return m.away[a.id] == a.text.String() && m.away[a.id] != "" })
 }
 
-// alone reports whether the page "nobody here" stands in the window: it says
-// by itself what is wrong.
+// alone reports whether a page stands in the window that says by itself what
+// is wrong.
 func (m *model) alone() bool {
-	return m.screen == talking && m.open == "" && len(m.book.shown()) == 0
+	return m.screen == talking && m.open == "" && (len(m.book.shown()) == 0 || m.layout().roster > 0)
 }
 
 // putAway takes the alert that is shown off the screen, and reports whether

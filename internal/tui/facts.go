@@ -193,7 +193,7 @@ func whereFacts(p *chat.Peer, now time.Time) []fact {
 	for _, a := range p.Addresses {
 		out = append(out, known(ink.Const("address"), ink.T(ink.Fg, safetext.Line(a))))
 	}
-	if !p.LastSeen.IsZero() {
+	if p.Presence == chat.Offline && !p.LastSeen.IsZero() {
 		out = append(out, known(ink.Const("last seen"), ink.Seen(ink.Fg, p.LastSeen, now), ink.L(ink.Mut, "  "), ink.Date(ink.Mut, p.LastSeen)))
 	}
 	return out

@@ -314,8 +314,17 @@ func TestMain(m *testing.M) {
 	f := meetingAt(time.Now())
 	f.echo = true
 	f.status.Fresh = os.Getenv("LLCHAT_TUIDEMO") == "fresh"
-	if os.Getenv("LLCHAT_TUIDEMO") == "nobody" {
-		f.peers, f.requests = nil, nil
+	switch os.Getenv("LLCHAT_TUIDEMO") {
+	case "nobody":
+		empty(f)
+	case "trouble": // nobody, and why
+		empty(f)
+		f.status.Health = troubles[:2]
+	case "mallory": // somebody who looks like bob, and what is wrong
+		claim := peerOf("bоb", "", chat.Online)
+		claim.Namesake = pinOf("bob")
+		f.peers = append(f.peers, claim)
+		f.status.Health = troubles[:2]
 	}
 	if err := Run(context.Background(), f, Options{Plain: os.Getenv("LLCHAT_TUIDEMO") == "plain"}); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -117,12 +117,7 @@ func (m *model) nobody(s *sheet, h int) {
 	low := h < lowRows
 	s.row(ink.L(ink.Fg|ink.Bold, "   Nobody here yet"))
 	if low {
-		s.facts(m.method, netMargin, healthFacts(m.health))
-		if len(m.health) == 0 {
-			s.facts(m.method, netMargin, netFacts(&m.status, nil, m.loaded))
-		}
-		s.row(ink.L(ink.Acc, "   /net"), ink.L(ink.Fg, " more, "), ink.L(ink.Acc, "/add"), ink.L(ink.Fg, " ADDRESS"))
-		s.row(ink.L(ink.Acc, "   llchat doctor"), ink.L(ink.Fg, " finds the cause"))
+		m.nobodyLow(s, h)
 		return
 	}
 	if m.status.Visibility != "ghost" {
@@ -137,6 +132,20 @@ func (m *model) nobody(s *sheet, h int) {
 	if len(m.health) == 0 && m.status.Visibility != "ghost" {
 		s.wrap(m.method, 3, ink.L(ink.Mut, "Somebody else who starts llchat on this network shows up here within seconds."))
 	}
+}
+
+// nobodyLow says the worst, cut where it must be so that what can be done
+// stays on the screen.
+func (m *model) nobodyLow(s *sheet, h int) {
+	s.facts(m.method, netMargin, healthFacts(m.health))
+	if len(m.health) == 0 {
+		s.facts(m.method, netMargin, netFacts(&m.status, nil, m.loaded))
+	}
+	if last := h - 2; last > 1 && len(s.rows) > last {
+		s.rows = s.rows[:last]
+	}
+	s.row(ink.L(ink.Acc, "   /net"), ink.L(ink.Fg, " more, "), ink.L(ink.Acc, "/add"), ink.L(ink.Fg, " ADDRESS"))
+	s.row(ink.L(ink.Acc, "   llchat doctor"), ink.L(ink.Fg, " finds the cause"))
 }
 
 // emptyRows invite to the first word.

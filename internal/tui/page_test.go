@@ -34,7 +34,7 @@ func TestNobodyIsADiagnosis(t *testing.T) {
 				api := newFake()
 				tt.with(&api.status)
 				inWindow(t, api, size[0], size[1], func(d *driver) {
-					d.has("Nobody here yet")
+					d.has("Nobody here yet", "llchat doctor", "/add")
 					d.has(tt.has...)
 					d.hasNot(tt.hasNot...)
 				})
