@@ -138,7 +138,11 @@ func (m *model) nobody(s *sheet, h int) {
 // stays on the screen.
 func (m *model) nobodyLow(s *sheet, h int) {
 	s.facts(m.method, netMargin, healthFacts(m.health))
-	if len(m.health) == 0 {
+	switch {
+	case len(m.health) > 0:
+	case m.status.Visibility == "ghost":
+		s.fact(m.method, netMargin, seenAs(&m.status, true))
+	default:
 		s.facts(m.method, netMargin, netFacts(&m.status, nil, m.loaded))
 	}
 	if last := h - 2; last > 1 && len(s.rows) > last {
