@@ -18,6 +18,8 @@ const (
 	askLossy    = 50          // unless more than one in so many answered though listed
 	askEcho     = time.Second // this soon after our question is an answer to it (7.2: 500 ms for a train)
 	askJump     = time.Minute // to here first, to askLast next (mdns.md 2.5)
+	askHuge     = 2000        // more than that, and to askLater: each question lists them all, in over
+	askLater    = 2 * askJump // 50 packets a family, and issue 3 allows 0.5 MB in the first 100 s
 	refreshGap  = 5 * time.Second
 	ownEcho     = 500 * time.Millisecond // a question this soon after ours is taken for ours
 	suppressGap = 10                     // another's question counts as ours in the last tenth of the pause
@@ -31,6 +33,7 @@ type asking struct {
 	fresh bool          // something new came since
 	again int           // who answered though they were listed: they had not heard it all
 	saved bool          // the last question was somebody else's
+	soon  bool          // a record nears its end: the next question is not to be left out
 }
 
 // restartAsking asks on l as if it had just come up.
@@ -39,12 +42,31 @@ func (e *Engine) restartAsking(now time.Time, l *linkState) {
 	e.timers.set(&l.ask.timer, now.Add(e.between(askMin, askMax)))
 }
 
+// askDue asks, unless the last question has shown since that it is useless.
+func (e *Engine) askDue(now time.Time, l *linkState) {
+	a := &l.ask
+	if jump := e.jump(); a.gap > askFirst && a.gap < jump && !a.soon && e.settled(a) {
+		a.gap = jump
+		e.timers.set(&a.timer, a.last.Add(a.gap+e.between(0, a.gap/50+1)))
+		return
+	}
+	e.askLink(now, l)
+}
+
+// jump is the first of the long pauses of a settled crowd.
+func (e *Engine) jump() time.Duration {
+	if len(e.cache.byKey) > askHuge {
+		return askLater
+	}
+	return askJump
+}
+
 // askLink asks who is there, listing who is known.
 func (e *Engine) askLink(now time.Time, l *linkState) {
 	m := wire.Message{Answers: e.knownAnswers(now, l)}
 	m.Questions = []wire.Question{{Name: service, Type: wire.TypePTR, Class: wire.ClassIN}}
 	e.multicast(l, &m)
-	l.ask.last, l.ask.saved = now, false
+	l.ask.last, l.ask.saved, l.ask.soon = now, false, false
 	e.askAgain(now, l)
 }
 
@@ -57,8 +79,8 @@ func (e *Engine) askAgain(now time.Time, l *linkState) {
 		a.gap = askFirst
 	case !e.settled(a):
 		a.gap = min(2*a.gap, askLast)
-	case a.gap < askJump:
-		a.gap = askJump
+	case a.gap < e.jump():
+		a.gap = e.jump()
 	default:
 		a.gap = askLast
 	}
@@ -92,6 +114,7 @@ func (e *Engine) askSoon(now time.Time, l *linkState) {
 	if !l.ask.last.IsZero() {
 		at = later(at, l.ask.last.Add(refreshGap))
 	}
+	l.ask.soon = true
 	e.timers.sooner(&l.ask.timer, at)
 }
 

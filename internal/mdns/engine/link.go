@@ -79,7 +79,7 @@ func (e *Engine) newLink(i link.Info) *linkState {
 	l := &linkState{id: i.ID, info: i, hosts: map[string]*host{}}
 	l.pub.timer.fire = func(now time.Time) { e.publishStep(now, l) }
 	l.responder.init(func(now time.Time) { e.respond(now, l) })
-	l.ask.timer.fire = func(now time.Time) { e.askLink(now, l) }
+	l.ask.timer.fire = func(now time.Time) { e.askDue(now, l) }
 	l.resolve.fire = func(now time.Time) { e.sendQueue(now, l) }
 	l.echo.timer.fire = func(time.Time) { e.echoDue(l) }
 	return l

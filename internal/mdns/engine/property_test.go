@@ -189,7 +189,7 @@ func TestThousandsOfPeers(t *testing.T) {
 	for _, n := range []int{1000, 5000} {
 		l := newLAN(t, 50)
 		l.keep = false
-		a := l.add("alice", "pronto", 5298, "10.0.0.1/16")
+		a := l.add("alice", "pronto", 5298, "10.0.0.1/16", "fe80::1/64") // each packet twice
 		a.publish("n=0")
 		l.run(150 * time.Millisecond)
 		start := l.now
