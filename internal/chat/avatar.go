@@ -104,6 +104,14 @@ func (n *Node) tendAvatar(row peer.Row) {
 	n.queueAvatar(row.Pin)
 }
 
+// wantAvatars looks at all contacts again: the open profile asks for what others
+// do not.
+func (n *Node) wantAvatars() {
+	for pin := range n.remotes {
+		n.touch(pin)
+	}
+}
+
 // dropAvatar removes a picture.
 func (n *Node) dropAvatar(pin identity.Pin) {
 	delete(n.avatars.kept, pin)
@@ -179,7 +187,7 @@ func (n *Node) fetchAvatar(pin identity.Pin, q *avatarAsked, key, hash string) {
 func (n *Node) gotAvatar(pin identity.Pin, hash string, img []byte, err error) {
 	q := n.avatars.asked[pin]
 	switch {
-	case err == nil && checkAvatar(img) == nil:
+	case err == nil && len(img) > 0 && checkAvatar(img) == nil:
 		n.keepAvatar(pin, hash, img)
 	case err == nil && q != nil && q.hash == hash:
 		q.tries = avatarTries

@@ -125,6 +125,7 @@ func (n *Node) show(value string) error {
 	}
 	n.clearHealth("renamed")
 	n.turnAround()
+	n.wantAvatars()
 	n.tendDomain()
 	return nil
 }
@@ -193,6 +194,7 @@ func (n *Node) discoveryNames() (user, machine string) {
 // announceSelf shows us on the links as we are set: under our names, or with a
 // goodbye and then silence.
 func (n *Node) announceSelf() {
+	n.showAvatar()
 	o := &n.outside
 	if o.stop != nil {
 		o.stop()
