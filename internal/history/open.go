@@ -51,6 +51,7 @@ func (cfg config) open(path string, key [32]byte) (*Store, error) {
 		return nil, fmt.Errorf("history open: %w", err)
 	}
 	f := file{config: cfg, path: path, key: key}
+	lost := f.logLost()
 	if err := f.prepare(); err != nil {
 		return nil, explain("open", path, err)
 	}
@@ -58,6 +59,7 @@ func (cfg config) open(path string, key [32]byte) (*Store, error) {
 	if err != nil {
 		return nil, explain("open", path, err)
 	}
+	s.logLost = lost
 	return s, nil
 }
 
@@ -96,6 +98,16 @@ func (f file) prepare() error {
 		return err
 	}
 	return tighten(f.path)
+}
+
+// logLost tells a file that lost its log from one that was closed: closing
+// removes the log and its index, a crash leaves both.
+func (f file) logLost() bool {
+	if _, err := os.Stat(f.path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	index, err := os.Stat(f.path + "-shm")
+	return err == nil && index.Size() > 0
 }
 
 // create makes a whole database under another name and then moves it into
@@ -231,6 +243,18 @@ func (f file) uri(more string) string {
 }
 
 func connect(name string, key *[32]byte) (*conn, error) {
+	c, err := dial(name, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.setUp(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// dial opens a connection that has read nothing yet.
+func dial(name string, key *[32]byte) (*conn, error) {
 	db, err := sqlite3.Open(name)
 	if err != nil {
 		return nil, err
@@ -240,16 +264,17 @@ func connect(name string, key *[32]byte) (*conn, error) {
 		// Not in the URI, where every part of SQLite could read it.
 		err = db.Exec("PRAGMA hexkey = '" + hex.EncodeToString(key[:]) + "'")
 	}
-	if err == nil {
-		err = db.Exec(pragmas)
-	}
-	if err == nil {
-		err = fts5.Register(db)
-	}
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
+}
+
+func (c *conn) setUp() error {
+	if err := c.db.Exec(pragmas); err != nil {
+		return err
+	}
+	return fts5.Register(c.db)
 }
 
 // tighten makes the file if need be and takes it from everybody else.

@@ -21,6 +21,7 @@ type Store struct {
 	close   sync.Once
 	ended   sync.WaitGroup
 	failed  error // of Close
+	logLost bool
 	seq     counter
 
 	// The following belong to the writer; forget drops what a rollback may
@@ -53,6 +54,11 @@ func newStore(path string, w, r *conn) (*Store, error) {
 	s.ended.Go(s.writer)
 	return s, nil
 }
+
+// LogLost reports whether the file was found without its log although the
+// program before was cut off: what was said last may be missing. Everything
+// older is there.
+func (s *Store) LogLost() bool { return s.logLost }
 
 // recall reads the numbers that the writer goes on from.
 func (s *Store) recall() error {
@@ -105,7 +111,7 @@ func (s *Store) Check() error {
 		return q.done()
 	})
 	if err == nil && found != "ok" {
-		err = &Error{Path: s.path, Problem: "is damaged", Hint: hintAway, Err: errors.New(found)}
+		err = &Error{Path: s.path, Problem: problemDamaged, Hint: hintAway, Err: errors.Join(ErrDamaged, errors.New(found))}
 	}
 	return err
 }
