@@ -413,6 +413,7 @@ func (n *Node) sweep() {
 		n.publishMessage(m)
 	}
 	n.lapsed()
+	n.watchLinks()
 	maps.DeleteFunc(n.refused, func(_ string, at time.Time) bool { return time.Since(at) > refusedPause })
 	n.after(time.Minute, n.sweep)
 }

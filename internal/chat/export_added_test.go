@@ -1,6 +1,9 @@
 package chat
 
-import "llchat/internal/profile"
+import (
+	"llchat/internal/mdns"
+	"llchat/internal/profile"
+)
 
 // FillAdded keeps as many addresses as fit, all of the key at this one.
 func FillAdded(n *Node, address string) error {
@@ -17,6 +20,14 @@ func FillAdded(n *Node, address string) error {
 			}
 		}
 		n.refresh()
+		return nil
+	})
+}
+
+// LinkHealth has the engine take in what discovery found out about a link.
+func LinkHealth(n *Node, cause, link string) {
+	_ = n.call(n.ctx, func() error {
+		n.linkHealth(mdns.Event{Kind: mdns.Health, Cause: cause, Name: link})
 		return nil
 	})
 }

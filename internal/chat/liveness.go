@@ -22,6 +22,9 @@ const (
 // contestedTime is how long a notice about our name stays.
 const contestedTime = time.Hour
 
+// wokeTime is how long the roster may be a little behind after a sleep.
+const wokeTime = 2 * time.Minute
+
 // Focus implements API. The newest word of any face counts.
 func (n *Node) Focus(ctx context.Context, key string) error {
 	return n.call(ctx, func() error {
@@ -191,7 +194,10 @@ func (n *Node) linkHealth(e mdns.Event) {
 	case mdns.CauseLinks:
 		n.clearHealth("no-network")
 		n.moved()
-	case mdns.CauseMoved, mdns.CauseWoke:
+	case mdns.CauseMoved:
+		n.moved()
+	case mdns.CauseWoke:
+		n.note("clock-jump", "the clock jumped: this machine slept, or it was set; everybody is asked again", "", wokeTime)
 		n.moved()
 	case mdns.CauseContested:
 		n.note("contested", "somebody on this network speaks for your name; you keep yours", "", contestedTime)

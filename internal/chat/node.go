@@ -87,10 +87,11 @@ type state struct {
 
 	endpoints endpoints // told by common contacts
 	avatars   avatars
-	added     []added   // addresses that the user gave, oldest first
-	outside   outside   // what the network sees of us
-	search    search    // how people are looked for on the links
-	domain    domain    // and in the domain, if one is set
+	added     []added              // addresses that the user gave, oldest first
+	mute      map[string]time.Time // links that are silent, and since when
+	outside   outside              // what the network sees of us
+	search    search               // how people are looked for on the links
+	domain    domain               // and in the domain, if one is set
 }
 
 // rowID names a row to build: a key, or a claim without one.
