@@ -140,6 +140,7 @@ func (n *Node) admit(c *Conn, answer []byte) (*Conn, error) {
 		}
 		return nil, err
 	}
+	c.mayEnable = standing == Accepted
 	answer = stanza.Append(answer, features(standing))
 	if err := c.writeNow(answer, ""); err != nil {
 		n.discard(c)
@@ -153,7 +154,7 @@ func (n *Node) admit(c *Conn, answer []byte) (*Conn, error) {
 // Nothing in them is mandatory: negotiation is complete (C-9).
 func features(s Standing) stanza.Features {
 	if s == Accepted {
-		return stanza.Features{MaxBytes: acceptedStanza, IdleSeconds: advertisedIdle}
+		return stanza.Features{MaxBytes: acceptedStanza, IdleSeconds: advertisedIdle, SM: true}
 	}
 	return stanza.Features{MaxBytes: strangerStanza, Waiting: true}
 }

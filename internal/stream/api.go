@@ -38,6 +38,13 @@ type Config struct {
 	// strangers, are answered here. May be nil.
 	Serves func(namespace string) bool
 
+	// Acked is told the ids of the messages that a peer has acknowledged
+	// (XEP-0198): its Handler has returned for them. In the order in which they
+	// were sent, each once, by the reader of the stream, as Handler.Stanza. May
+	// be nil, as AckLate, which is told, once, the ids of messages that have
+	// waited for that for 5 s (README 5.7).
+	Acked, AckLate func(c *Conn, ids []string)
+
 	// Field is the field profile: X25519 alone and no padding (security.md
 	// 4.1, 6.4), for links where every octet counts.
 	Field bool

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,10 @@ type Conn struct {
 	first  bool // we had ended when their closing tag came
 	out    outbox
 
+	mayEnable   bool        // the peer may turn on acknowledgements; of the reader alone
+	acksOffered atomic.Bool // and so may we
+	handled     handled
+
 	ctx    context.Context // ends when the socket is cut; its cause is the first error
 	cancel context.CancelCauseFunc
 	done   chan struct{} // everything but Handler.Closed is over
@@ -52,6 +57,14 @@ type Conn struct {
 	limit   *time.Timer
 	idle    *time.Timer
 	pings   map[string]chan struct{}
+
+	ackTimer *time.Timer
+}
+
+// handled counts the stanzas that our Handler is done with.
+type handled struct {
+	on atomic.Bool
+	n  atomic.Uint32
 }
 
 // newConn makes the Conn of a finished handshake. It has no goroutine yet.
@@ -85,7 +98,9 @@ func (c *Conn) start() {
 	c.idle = time.AfterFunc(c.node.lim.IdleKeepalive, c.checkIdle)
 	c.mu.Unlock()
 	c.node.log.Debug("Stream open", "peer", c.label, "standing", c.Standing().String(), "dialled", c.peer.Dialled)
+	c.askForAcks()
 	c.node.cfg.Handler.Opened(c)
+	c.release()
 	go c.run()
 }
 
@@ -135,6 +150,9 @@ func (c *Conn) stopTimers() {
 	if c.limit != nil {
 		c.limit.Stop()
 	}
+	if c.ackTimer != nil {
+		c.ackTimer.Stop()
+	}
 }
 
 // Peer is who is on the other side.
@@ -145,7 +163,11 @@ func (c *Conn) Standing() Standing { return Standing(c.standing.Load()) }
 
 // SetStanding changes what the peer may do: Accepted lifts the limits for
 // strangers. Do that before the presence that tells the peer (README 5.5).
-func (c *Conn) SetStanding(s Standing) { c.standing.Store(int32(s)) }
+func (c *Conn) SetStanding(s Standing) {
+	c.standing.Store(int32(s))
+	c.askForAcks()
+	c.release()
+}
 
 // Waiting reports whether the peer's user has not accepted us yet. It ends
 // with the first presence from the peer (README 5.5).
@@ -172,22 +194,33 @@ func (c *Conn) Names() (own, peer string) { return c.names.own, c.names.peer }
 // while the outbox is full, until ctx ends. Nil means queued, not delivered.
 // What the kernel takes at once is written before Send returns.
 func (c *Conn) Send(ctx context.Context, stanzas ...stanza.Stanza) error {
-	return c.queue(ctx, func(o *outbox) error {
+	err := c.queue(ctx, func(o *outbox) error {
+		if o.acks.full() && slices.ContainsFunc(stanzas, isVisible) {
+			return errNoRoom
+		}
+		ask := false
 		for _, s := range stanzas {
 			from := len(o.buf)
-			o.buf = stanza.AppendAddressed(o.buf, s, c.names.own, c.names.peer)
+			ask = o.appendCounted(s, c.names.own, c.names.peer) || ask
 			if n := len(o.buf) - from; n > c.MaxBytes() {
 				return fmt.Errorf("%w: %d octets, it takes %d", ErrTooBig, n, c.MaxBytes())
 			}
 		}
+		if ask {
+			o.buf = append(o.buf, requestAck...)
+		}
 		return nil
 	})
+	if err == nil {
+		c.timeAcks()
+	}
+	return err
 }
 
 // appending returns what queue needs for a stanza of the stream itself.
 func (c *Conn) appending(s stanza.Stanza) func(*outbox) error {
 	return func(o *outbox) error {
-		o.buf = stanza.AppendAddressed(o.buf, s, c.names.own, c.names.peer)
+		o.appendCounted(s, c.names.own, c.names.peer)
 		return nil
 	}
 }
@@ -265,6 +298,12 @@ func (c *Conn) pong(id string) bool {
 // End begins a clean end (README 5.9) and returns: what is queued goes out,
 // then our closing tag; what still comes is handed over until theirs.
 func (c *Conn) End() {
+	if c.handled.on.Load() { // XEP-0198: what was handled is said before the end
+		_, _, _ = c.out.fill(outboxReply, true, func(o *outbox) error {
+			o.buf = c.appendAck(o.buf)
+			return nil
+		})
+	}
 	c.endOutbox(nil, false)
 }
 

@@ -152,6 +152,7 @@ func (n *Node) greet(g *gate, t *tls.Conn, peer Peer, want *identity.Pin, to str
 		c.maxBytes.Store(int64(f.MaxBytes))
 	}
 	c.waiting.Store(f.Waiting)
+	c.acksOffered.Store(f.SM)
 	if err := n.add(c); err != nil {
 		return nil, c.object(err)
 	}

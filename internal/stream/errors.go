@@ -64,6 +64,9 @@ var (
 	ErrTruncated = errors.New("stream: cut off")
 	// ErrTooBig: a stanza above what the peer takes (XEP-0478).
 	ErrTooBig = errors.New("stream: stanza too big for the peer")
+	// ErrSilent: nothing came for 15 s although the peer had to acknowledge
+	// something (README 5.7).
+	ErrSilent = errors.New("stream: no answer, the connection is dead")
 	// ErrNodeClosed is returned once a Node is closed.
 	ErrNodeClosed = errors.New("stream: node is closed")
 

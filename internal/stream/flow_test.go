@@ -77,7 +77,7 @@ func TestSlowHandlerSlowsThePeer(t *testing.T) {
 		_, bob, c := pair(t, func(a, _ *Config) { a.Limits.WriteStall = time.Hour })
 		bob.onStanza = func(*Conn, stanza.Stanza) { <-release }
 		body := strings.Repeat("x", 30000)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), ackDead-time.Second)
 		defer cancel()
 		sent := 0
 		for c.Send(ctx, message(body)) == nil {

@@ -198,6 +198,7 @@ func merge(dst *Config, src Config) {
 	}
 	dst.Limits, dst.Field, dst.Wire = src.Limits, src.Field, src.Wire
 	dst.Serves, dst.Known = src.Serves, src.Known
+	dst.Acked, dst.AckLate = src.Acked, src.AckLate
 }
 
 // bubble runs f in virtual time.

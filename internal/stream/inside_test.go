@@ -215,7 +215,7 @@ func TestFeatures(t *testing.T) { // README 5.4, 5.5, C-8, C-21
 		standing Standing
 		want     []string
 	}{
-		{Accepted, []string{"<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>65536</max-bytes><idle-seconds>900</idle-seconds></limits>"}},
+		{Accepted, []string{"<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>65536</max-bytes><idle-seconds>900</idle-seconds></limits>", "<sm xmlns='urn:xmpp:sm:3'/>"}},
 		{Stranger, []string{"<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes></limits>", "<waiting xmlns='urn:x-llchat:request:0'/>"}},
 	}
 	for _, tt := range tests {

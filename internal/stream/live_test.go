@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -94,7 +93,7 @@ func TestLoopbackPeerThatDoesNotRead(t *testing.T) {
 // other for ever nor lose or swap anything.
 func TestLoopbackFloodBothWays(t *testing.T) {
 	const n = 2000
-	var wg sync.WaitGroup
+	done := make(chan bool, 2)
 	side := func() *recorder {
 		next, left := 0, 2*n
 		return &recorder{onStanza: func(c *Conn, s stanza.Stanza) {
@@ -107,11 +106,10 @@ func TestLoopbackFloodBothWays(t *testing.T) {
 				_ = c.Send(context.Background(), stanza.Message{Received: m.ID})
 			}
 			if left--; left == 0 {
-				wg.Done()
+				done <- true
 			}
 		}}
 	}
-	wg.Add(2)
 	opened := make(chan *Conn, 1)
 	alice, bob := side(), side()
 	bob.onOpened = func(c *Conn) { unmetered(c); opened <- c }
@@ -133,7 +131,13 @@ func TestLoopbackFloodBothWays(t *testing.T) {
 			}
 		}()
 	}
-	wg.Wait()
+	for range 2 {
+		select {
+		case <-done:
+		case <-c.Done():
+			t.Fatalf("it ended: %v %v", alice.ends(), bob.ends())
+		}
+	}
 }
 
 // An idle stream is one goroutine: nobody waits to write.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type outbox struct {
 	writing bool // there is a writer
 	dead    bool // the connection is cut
 	over    bool // gone is closed
+	acks    acks
 }
 
 func newOutbox() outbox { return outbox{gone: make(chan struct{})} }
@@ -38,14 +40,8 @@ const (
 	keepBusy = 64 << 10
 )
 
-// roomLocked says whether there is room for more after the first n octets, or
-// returns a channel that is closed when there may be. What is put into an empty
-// outbox always has room.
-func (o *outbox) roomLocked(n, bound int) <-chan struct{} {
-	if n == 0 || len(o.buf) <= bound {
-		return nil
-	}
-	o.buf = o.buf[:n]
+// waitLocked returns a channel that is closed when there may be room.
+func (o *outbox) waitLocked() <-chan struct{} {
 	if o.room == nil {
 		o.room = make(chan struct{})
 	}
@@ -80,6 +76,9 @@ func (o *outbox) claim() bool {
 	return o.claimLocked()
 }
 
+// errNoRoom is what f tells fill when something else than octets is full.
+var errNoRoom = errors.New("stream: no room")
+
 // fill lets f append to what waits if that then holds at most bound octets, or
 // if nothing waits. Otherwise, and when f fails, nothing is changed; without
 // room it returns a channel that is closed when there may be some. With lead,
@@ -91,12 +90,19 @@ func (o *outbox) fill(bound int, hold bool, f func(*outbox) error) (lead bool, r
 	if err != nil {
 		return false, nil, err
 	}
-	if err := f(o); err != nil {
-		o.buf = o.buf[:n]
-		return false, nil, err
+	before := o.acks
+	if err = f(o); err == nil && n > 0 && len(o.buf) > bound {
+		err = errNoRoom
 	}
-	if room = o.roomLocked(n, bound); room != nil || hold {
-		return false, room, nil
+	switch {
+	case err != nil:
+		o.buf, o.acks = o.buf[:n], before
+		if errors.Is(err, errNoRoom) {
+			return false, o.waitLocked(), nil
+		}
+		return false, nil, err
+	case hold:
+		return false, nil, nil
 	}
 	return o.claimLocked(), nil, nil
 }
@@ -144,6 +150,7 @@ func (o *outbox) take() (b []byte, tail string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b, o.buf = o.buf, nil
+	o.acks.taken = o.acks.sent
 	o.wakeLocked()
 	if o.ending && !o.sealed {
 		o.sealed = true

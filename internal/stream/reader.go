@@ -16,7 +16,8 @@ type flow struct {
 	accepted  bucket
 	octets    bucket
 	delayed   time.Duration // that a stranger was slowed without a pause
-	read      int           // octets since the last stanza
+	read      int           // octets since the last element
+	stanzas   int           // since the last element: one, or none
 	now       time.Time     // when octets came last
 	limitsFor Standing      // whose limits the XML reader has
 }
@@ -124,6 +125,8 @@ func (c *Conn) element(e *xmlstream.Element) error {
 		return nil // one existing stack sends that (C-20)
 	case e.Is(stanza.NSStreams, "error"):
 		return streamError(e)
+	case e.Name.Space == stanza.NSSM:
+		return c.management(e)
 	case e.Name.Space != stanza.NSClient:
 		return violation(xmlstream.UnsupportedStanzaType, "")
 	}
@@ -138,7 +141,14 @@ func (c *Conn) element(e *xmlstream.Element) error {
 		return violation(xmlstream.InvalidXML, "")
 	}
 	c.lastStanza.Store(c.flow.now.UnixNano())
-	return c.stanza(s)
+	if err := c.stanza(s); err != nil {
+		return err
+	}
+	c.flow.stanzas++
+	if c.handled.on.Load() {
+		c.handled.n.Add(1)
+	}
+	return nil
 }
 
 func (c *Conn) peerDialled() bool { return !c.peer.Dialled }
@@ -202,10 +212,16 @@ func (c *Conn) iq(q stanza.IQ) (done bool, err error) {
 		answer.Error = &stanza.StanzaError{Type: "cancel", Condition: "service-unavailable"}
 	}
 	c.handle(func() { err = c.queue(c.ctx, c.appending(answer)) })
+	return true, ended(err)
+}
+
+// ended is err, unless it says that our closing tag is out: then nothing may
+// follow it, and that is no fault of the peer.
+func ended(err error) error {
 	if errors.Is(err, ErrEnded) {
-		err = nil // our closing tag is out: nothing may follow it
+		return nil
 	}
-	return true, err
+	return err
 }
 
 func (c *Conn) serves(namespace string) bool {
@@ -218,7 +234,7 @@ func (c *Conn) slow() error {
 	now := c.flow.now
 	var wait time.Duration
 	if c.Standing() == Accepted {
-		wait = max(c.flow.accepted.owe(1, now), c.flow.octets.owe(float64(c.flow.read), now))
+		wait = max(c.flow.accepted.owe(float64(c.flow.stanzas), now), c.flow.octets.owe(float64(c.flow.read), now))
 		c.flow.delayed = 0
 	} else {
 		wait = c.flow.stranger.owe(1, now)
@@ -227,7 +243,7 @@ func (c *Conn) slow() error {
 			c.flow.delayed = 0
 		}
 	}
-	c.flow.read = 0
+	c.flow.read, c.flow.stanzas = 0, 0
 	if wait <= 0 {
 		return nil
 	}

@@ -87,6 +87,8 @@ type Error struct {
 	Condition    string // one of the conditions above
 	AppCondition string // StanzaTooBig and the like, or ""
 	Text         string // for people; never parsed (RFC 6120 section 4.9.2)
+
+	Handled, Sent uint32 // with HandledCountTooHigh: what XEP-0198 wants said
 }
 
 // Error implements error.

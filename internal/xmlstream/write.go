@@ -198,6 +198,10 @@ func AppendStreamError(dst []byte, e Error) []byte {
 		dst = append(dst, '<')
 		dst = append(dst, e.AppCondition...)
 		dst = AppendAttr(dst, "xmlns", space)
+		if e.AppCondition == HandledCountTooHigh {
+			dst = AppendAttr(dst, "h", strconv.FormatUint(uint64(e.Handled), 10))
+			dst = AppendAttr(dst, "send-count", strconv.FormatUint(uint64(e.Sent), 10))
+		}
 		dst = append(dst, '/', '>')
 	}
 	return append(dst, "</stream:error>"...)

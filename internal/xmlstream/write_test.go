@@ -96,10 +96,11 @@ func TestAppendStreamError(t *testing.T) {
 		want string
 	}{
 		{"plain", Error{Condition: HostUnknown}, `<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`},
-		{"L-08", Error{PolicyViolation, StanzaTooBig, ""}, `<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><stanza-too-big xmlns='urn:xmpp:errors'/></stream:error>`},
-		{"5.5 strangers refused", Error{PolicyViolation, StrangersRefused, ""}, `<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><strangers-refused xmlns='urn:x-llchat:errors:0'/></stream:error>`},
-		{"text", Error{NotWellFormed, "", "a<b"}, `<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>a&lt;b</text></stream:error>`},
-		{"unknown condition", Error{"<x/>", "<y/>", ""}, `<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`},
+		{"L-08", Error{Condition: PolicyViolation, AppCondition: StanzaTooBig}, `<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><stanza-too-big xmlns='urn:xmpp:errors'/></stream:error>`},
+		{"5.5 strangers refused", Error{Condition: PolicyViolation, AppCondition: StrangersRefused}, `<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><strangers-refused xmlns='urn:x-llchat:errors:0'/></stream:error>`},
+		{"text", Error{Condition: NotWellFormed, Text: "a<b"}, `<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>a&lt;b</text></stream:error>`},
+		{"XEP-0198 count", Error{Condition: UndefinedCondition, AppCondition: HandledCountTooHigh, Handled: 10, Sent: 8}, `<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><handled-count-too-high xmlns='urn:xmpp:sm:3' h='10' send-count='8'/></stream:error>`},
+		{"unknown condition", Error{Condition: "<x/>", AppCondition: "<y/>"}, `<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`},
 	}
 	for _, tt := range tests {
 		got := string(AppendStreamError(nil, tt.err))
