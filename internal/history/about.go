@@ -229,28 +229,28 @@ func (c *conn) setBody(m *Message, body string) error {
 	return err
 }
 
-// selectAbout finds what one side said about one of its messages.
-const selectAbout = selectMessage + `WHERE m.peer = (SELECT id FROM peer WHERE pin = ?) AND m.target = ?
-	AND m.kind <> 0 AND m.kind = ? AND m.out = ? ORDER BY m.row`
+// selectAbout finds the newest corrections of a message, straight from an
+// index: somebody may have sent any number of them.
+const (
+	selectAbout = selectMessage + `WHERE m.peer = (SELECT id FROM peer WHERE pin = ?) AND m.target = ?
+		AND m.kind <> 0 AND m.kind = 1 AND m.out = ? ` + newestAbout
+	newestAbout = "ORDER BY m.row DESC LIMIT ? OFFSET ?"
+)
 
-func (c *conn) corrections(m *Message) ([]Message, error) {
-	return c.query(selectAbout).pin(m.Peer).id(m.ID).
-		int(Correction.code()).flag(m.Direction == Out).messages()
+// corrections returns the newest n of a message behind the first skip, newest
+// first.
+func (c *conn) corrections(m *Message, skip, n int64) ([]Message, error) {
+	return c.query(selectAbout).pin(m.Peer).id(m.ID).flag(m.Direction == Out).int(n).int(skip).messages()
 }
 
-// prune drops the texts of the oldest corrections beyond maxVersions. The
-// first text is always kept.
+// prune drops the text of the correction that is one too many now. The first
+// text is always kept.
 func (c *conn) prune(m *Message) error {
-	list, err := c.corrections(m)
-	if err != nil {
+	list, err := c.corrections(m, maxVersions, 1)
+	if err != nil || len(list) == 0 {
 		return err
 	}
-	for _, old := range list[:max(0, len(list)-maxVersions)] {
-		if err := c.forgetText(old.Row); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.forgetText(list[0].Row)
 }
 
 func (s *Store) retract(c *conn, event, old *Message) (bool, error) {
@@ -258,10 +258,15 @@ func (s *Store) retract(c *conn, event, old *Message) (bool, error) {
 	return true, s.empty(c, old, ReasonRetracted)
 }
 
+// selectPendingAbout finds corrections of a message in the outbox.
+const selectPendingAbout = selectMessage + `WHERE m.pending AND m.peer = (SELECT id FROM peer WHERE pin = ?)
+	AND m.target = ? AND m.kind = 1 AND m.out = ? ORDER BY m.row`
+
 // empty leaves nothing of a message but that it was there, and takes it out
 // of the outbox with a reason.
 func (s *Store) empty(c *conn, m *Message, reason string) error {
-	edits, err := c.corrections(m)
+	// One of ours may wait behind others that are done with: all that wait.
+	edits, err := c.query(selectPendingAbout).pin(m.Peer).id(m.ID).flag(m.Direction == Out).messages()
 	if err != nil {
 		return err
 	}
@@ -273,7 +278,7 @@ func (s *Store) empty(c *conn, m *Message, reason string) error {
 	if err := s.withdraw(c, m, reason); err != nil {
 		return err
 	}
-	err = c.query(`UPDATE detail SET text = NULL WHERE row IN (SELECT row FROM message
+	err = c.query(`UPDATE detail SET text = NULL WHERE text IS NOT NULL AND row IN (SELECT row FROM message
 		WHERE peer = (SELECT id FROM peer WHERE pin = ?) AND target = ? AND kind IN (1, 3) AND kind <> 0 AND NOT pending)`).
 		pin(m.Peer).id(m.ID).exec()
 	if err != nil {
@@ -342,7 +347,7 @@ func (s *Store) Versions(peer identity.Pin, dir Direction, id string) (list []Ve
 		if err != nil || !found || m.Kind != Chat || !m.Retracted.IsZero() {
 			return err
 		}
-		later, err := c.corrections(&m)
+		later, err := c.corrections(&m, 0, maxVersions)
 		if err != nil {
 			return err
 		}
@@ -353,7 +358,7 @@ func (s *Store) Versions(peer identity.Pin, dir Direction, id string) (list []Ve
 			}
 		}
 		list = []Version{first}
-		for _, e := range later[max(0, len(later)-maxVersions):] {
+		for _, e := range slices.Backward(later) {
 			list = append(list, Version{e.Body, e.Time})
 		}
 		return nil

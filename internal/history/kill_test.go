@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// killEnv is how many processes TestKill9 kills; D1 wants 1,000 once.
+const killEnv = "LLCHAT_SOAK_KILLS"
 
 const victims = 6 // goroutines of the killed process
 
@@ -101,7 +105,13 @@ type said struct {
 // TestKill9: whatever the store said was done is there after kill -9, at any
 // moment and again and again on the same file; numbers never come twice.
 func TestKill9(t *testing.T) {
-	const kills = 20
+	kills := 20
+	if v := os.Getenv(killEnv); v != "" {
+		var err error
+		if kills, err = strconv.Atoi(v); err != nil {
+			t.Fatal(err)
+		}
+	}
 	path := dbPath(t)
 	dice := rand.New(rand.NewPCG(174, 9))
 	var all []said

@@ -78,7 +78,7 @@ const schema2 = `
 ALTER TABLE message ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE message ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE message ADD COLUMN target;
-CREATE INDEX message_target ON message (peer, target) WHERE kind <> 0;
+CREATE INDEX message_target ON message (peer, target, kind, out) WHERE kind <> 0;
 
 CREATE TABLE detail (
 	row        INTEGER PRIMARY KEY,

@@ -268,7 +268,7 @@ func TestQueryPlans(t *testing.T) {
 	for _, sql := range []string{
 		selectMessage + "WHERE p.pin = ? AND m.id = ? AND m.out = ?",
 		selectMessage + "WHERE p.pin = ? AND m.pending ORDER BY m.row",
-		selectMessage + pageOf, selectMessage + oneAfter, selectMessage + allAfter, selectAbout, selectLoad,
+		selectMessage + pageOf, selectMessage + oneAfter, selectMessage + allAfter, selectAbout, selectPendingAbout, selectLoad,
 		selectMessage + "WHERE m.row > ? AND m.seq = m.row AND NOT p.gone ORDER BY m.row LIMIT ?",
 		selectMessage + "WHERE m.seq > ? AND m.seq <> m.row AND NOT p.gone ORDER BY m.seq LIMIT ?",
 		"SELECT row, body FROM message WHERE row > ? ORDER BY row",
