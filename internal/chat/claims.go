@@ -54,6 +54,7 @@ func (n *Node) setClaim(p mdns.Peer) {
 	} else {
 		n.own(p.Key)
 	}
+	n.knockAtName(p)
 	if pin := n.owner[p.Key]; !pin.IsZero() {
 		if r := n.remotes[pin]; r != nil {
 			n.appeared(r)
@@ -190,6 +191,7 @@ func (n *Node) prove(key string, pin identity.Pin) {
 	yes := true
 	c.Pin, c.Encrypts, c.Note, c.Silent = pin, &yes, "", false
 	n.own(key)
+	n.keepPlace(c, pin)
 }
 
 // claimOf finds the claim that an incoming stream belongs to: same name and

@@ -251,6 +251,9 @@ func (n *Node) lift(l *live) {
 	if err := n.trust.Seen(p.Pin, l.remote.names[:1], addr, time.Now()); err != nil {
 		n.log.Error("Contact not written", "err", err)
 	}
+	if key, ok := n.claimOf(p.Name, p.Addr.Addr()); ok && !p.Dialled {
+		n.keepPlace(n.claims[key], p.Pin)
+	}
 }
 
 // oneStream ends a second stream with the same device. Only the arbiter acts,

@@ -45,6 +45,7 @@ type redial struct {
 	failures int
 	brief    int // streams in a row that ended soon
 	timer    *time.Timer
+	knocked  time.Time
 	began    time.Time // of the dial that runs
 	cancel   context.CancelFunc
 }
@@ -81,6 +82,7 @@ func (n *Node) retryAll() {
 	for _, pin := range pins {
 		n.retryNow(n.remote(pin))
 	}
+	n.knockAll()
 }
 
 // retrySoon follows a fresh announcement of a contact's name.
@@ -215,8 +217,8 @@ func (n *Node) placesOf(r *remote) (keys []string, known []netip.AddrPort) {
 	}
 	known = n.toldPlaces(r.pin)
 	contact, _ := n.trust.Get(r.pin)
-	for _, s := range contact.LastAddrs {
-		if a, err := netip.ParseAddrPort(s); err == nil && !slices.Contains(known, a) {
+	for _, a := range placesIn(contact.LastAddrs) {
+		if !slices.Contains(known, a) {
 			known = append(known, a)
 		}
 	}

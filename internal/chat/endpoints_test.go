@@ -82,7 +82,8 @@ func apart(t *testing.T, before func(*trio)) *trio {
 	opt := func(nick string) chat.Options {
 		return chat.Options{Nick: nick, Strangers: chat.StrangersAccept, Profile: filepath.Join(t.TempDir(), nick)}
 	}
-	c := &trio{lan: lan, alice: spy(t, lan.Host(), opt("alice"))}
+	alices := opt("alice")
+	c := &trio{lan: lan, alice: spy(t, lan.Host(), alices)}
 	c.carol = lan.Host().Node(opt("carol"))
 	bobs := opt("bob")
 	c.bob = lan.Host().Node(bobs)
@@ -100,6 +101,12 @@ func apart(t *testing.T, before func(*trio)) *trio {
 		before(c)
 	}
 	closeNode(t, c.bob)
+	closeNode(t, c.alice.Node) // she moves as well, or bob would find her where she was
+	c.alice = spy(t, lan.Host(), alices)
+	within(t, 10*time.Second, "carol has alice again", func() bool {
+		p, _ := peerNamed(t, c.carol, "alice")
+		return p.Stream
+	})
 	c.newB = lan.Host()
 	lan.Deaf(c.alice.host, c.newB)
 	c.bob = c.newB.Node(bobs)
