@@ -27,6 +27,27 @@ type API interface {
 	// answers (security.md 6.2); that may take seconds.
 	Send(ctx context.Context, who, text string) (Message, error)
 
+	// Write is Send for more than a text: a reply, or something about a message
+	// that is there.
+	Write(ctx context.Context, who string, w Writing) (Message, error)
+
+	// Retry sends a message that failed again, as a new one. Delete removes a
+	// message here, and only here.
+	Retry(ctx context.Context, who, id string) (Message, error)
+	Delete(ctx context.Context, who, id string) error
+
+	// Versions are the texts that a message had, oldest first.
+	Versions(ctx context.Context, who, id string) ([]Version, error)
+
+	// Search returns at most n messages that hold every word of the query,
+	// newest first, before the given row (0: all); with who only those of that
+	// conversation.
+	Search(ctx context.Context, query, who string, before int64, n int) ([]Message, error)
+
+	// Typing tells Peer.Key that the user writes, or stopped, if the user lets
+	// others know (setting typing).
+	Typing(ctx context.Context, key string, writes bool) error
+
 	// Accept pins a proven key; what it sent while waiting becomes messages.
 	Accept(ctx context.Context, who string) (Peer, error)
 	Block(ctx context.Context, who string) (Peer, error)
@@ -198,6 +219,22 @@ type Message struct {
 	Delayed bool `json:"delayed,omitempty"`
 	// Written is when we wrote it or first saw it.
 	Written time.Time `json:"written"`
+
+	// Kind is empty for a text. All others are about another message.
+	Kind  string `json:"kind,omitempty"`
+	About string `json:"about,omitempty"`
+	// Reply is what this answers; Body does not repeat it.
+	Reply *Quotation `json:"reply,omitempty"`
+	// Spoiler: Body is hidden until asked for; Hint says what it is about.
+	Spoiler bool          `json:"spoiler,omitempty"`
+	Hint    safetext.Text `json:"hint,omitzero"`
+	// Unstyled: signs such as * are no styling (XEP-0393).
+	Unstyled bool `json:"unstyled,omitempty"`
+	// Edited and Retracted are when Body changed last, and when it was taken
+	// back.
+	Edited    time.Time  `json:"edited,omitzero"`
+	Retracted time.Time  `json:"retracted,omitzero"`
+	Reactions []Reaction `json:"reactions,omitempty"`
 }
 
 // Request is a stranger who waits to be accepted.
@@ -233,7 +270,7 @@ type Resync struct {
 }
 
 // Event is something that happened. Body is one of Peer, Message, Request,
-// ConflictNotice, HealthNotice and Resync. In JSON the fields of Body follow
+// Typing, ConflictNotice, HealthNotice and Resync. In JSON the fields of Body follow
 // type, seq and time in one flat object.
 type Event struct {
 	Seq  uint64

@@ -25,6 +25,8 @@ type remote struct {
 	redial  redial
 	retries map[string]bool // messages that were on a stream that is gone
 
+	displayed string // the newest message that it was told we saw
+
 	exchange exchange // about where others are
 	absence  absence
 }
@@ -44,6 +46,7 @@ type live struct {
 	talk     []stanza.Stanza   // goes out before the next messages
 	flights  map[string]flight // messages on this stream without a receipt, by id
 	changes  rate              // of its presence (L-13)
+	typing   typing
 	pumping  bool
 	full     bool      // more waits than may be under way
 	checked  time.Time // last time, or when it opened
@@ -193,6 +196,7 @@ func (n *Node) opened(c *stream.Conn) {
 	l := &live{
 		conn: c, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), checked: time.Now(), waited: c.Waiting(),
 		flights: map[string]flight{}, changes: rate{most: maxPresence, per: time.Minute},
+		typing: typing{rate: rate{most: maxTyping, per: time.Minute}},
 	}
 	r.live = append(r.live, l)
 	r.redial.succeeded()
@@ -302,6 +306,7 @@ func (n *Node) streamEnded(l *live, err error) {
 	r := l.remote
 	r.live = slices.DeleteFunc(r.live, func(x *live) bool { return x == l })
 	n.keepLive()
+	n.showTyping(l, stanza.Gone)
 	for id := range l.flights {
 		r.retries[id] = true
 	}
@@ -388,8 +393,12 @@ func (n *Node) presenceOf(l *live, p stanza.Presence) {
 	if p.Type != "" || !l.changes.take(time.Now()) {
 		return
 	}
+	came := !l.present && l.accepted
 	l.present, l.show, l.status = true, p.Show, p.Status
 	n.touch(l.remote.pin)
+	if came {
+		n.contactCame(l)
+	}
 	if l.accepted {
 		n.pump(l)
 		n.expectReceipt(l) // for what left while it kept us waiting

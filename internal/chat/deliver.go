@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"llchat/internal/history"
 	"llchat/internal/identity"
 	"llchat/internal/safetext"
-	"llchat/internal/stanza"
 	"llchat/internal/stream"
 	"llchat/internal/trust"
 	"llchat/internal/xmlstream"
@@ -50,31 +48,6 @@ func checkText(text string) error {
 	return nil
 }
 
-// Send implements API.
-func (n *Node) Send(ctx context.Context, who, text string) (Message, error) {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	if err := checkText(text); err != nil {
-		return Message{}, err
-	}
-	var m Message
-	var claim string
-	err := n.appears(ctx, who, func() (err error) {
-		pin, key, err := n.addressee(who)
-		if err != nil {
-			return err
-		}
-		claim = key
-		if key == "" {
-			m, err = n.queue(pin, text)
-		}
-		return err
-	})
-	if err != nil || claim == "" {
-		return m, err
-	}
-	return n.sendToClaim(ctx, claim, text)
-}
-
 // addressee decides whether and to which key a message may be queued. For a
 // claim without a key it returns the claim: somebody has to answer there
 // first (security.md 6.2).
@@ -104,7 +77,7 @@ func (n *Node) addressee(who string) (pin identity.Pin, claim string, err error)
 
 // sendToClaim dials a claim, pins the key that answered, and only then lets
 // the text leave the caller.
-func (n *Node) sendToClaim(ctx context.Context, claim, text string) (Message, error) {
+func (n *Node) sendToClaim(ctx context.Context, claim string, w Writing) (Message, error) {
 	done, err := n.alone(ctx, claim)
 	if err != nil {
 		return Message{}, err
@@ -115,7 +88,7 @@ func (n *Node) sendToClaim(ctx context.Context, claim, text string) (Message, er
 	err = n.call(ctx, func() (err error) { // the one before us may have pinned it
 		if pin := n.owner[claim]; n.isContact(pin) {
 			queued = true
-			m, err = n.queue(pin, text)
+			m, err = n.queue(pin, w)
 		}
 		return err
 	})
@@ -128,7 +101,7 @@ func (n *Node) sendToClaim(ctx context.Context, claim, text string) (Message, er
 	}
 	err = n.call(ctx, func() (err error) {
 		if err = n.acceptAnswer(claim, c.Peer()); err == nil {
-			m, err = n.queue(c.Peer().Pin, text)
+			m, err = n.queue(c.Peer().Pin, w)
 		}
 		return err
 	})
@@ -197,48 +170,11 @@ func (n *Node) isContact(pin identity.Pin) bool {
 	return ok && c.Accepted()
 }
 
-// queue puts a message on disk and starts delivering it. From here on it is
-// never lost without a word.
-func (n *Node) queue(pin identity.Pin, text string) (Message, error) {
-	stored, _, err := n.hist.Append(history.Message{
-		ID: stanza.NewID(), Peer: pin, Direction: history.Out, Body: text,
-		State: history.Queued, Time: time.Now(),
-	})
-	if errors.Is(err, history.ErrFull) {
-		return Message{}, &Error{
-			Code: CodeError,
-			Text: "too much waits for this peer already",
-			Hint: "it goes out when the peer is here again; then there is room",
-		}
-	}
-	if err != nil {
-		return Message{}, err
-	}
-	m := n.publishMessage(stored)
-	r := n.remote(pin)
-	if l := r.best(); l != nil {
-		n.pump(l)
-	} else {
-		n.retryNow(r)
-	}
-	return m, nil
-}
-
 // publishMessage tells every face about a stored message.
 func (n *Node) publishMessage(h history.Message) Message {
 	m := n.face(h)
 	n.emitFact(h.Seq, m)
 	return m
-}
-
-// face makes a stored message fit for a face.
-func (n *Node) face(h history.Message) Message {
-	return Message{
-		ID: safetext.Line(h.ID).String(), Peer: h.Peer, Name: n.nameOf(h.Peer),
-		Direction: Direction(h.Direction), Body: safetext.Body(h.Body),
-		State: State(h.State), Reason: h.Reason, Row: h.Row,
-		Delayed: !h.Delay.IsZero(), Written: h.Time,
-	}
 }
 
 func (n *Node) nameOf(pin identity.Pin) safetext.Text {

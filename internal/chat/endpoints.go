@@ -68,6 +68,7 @@ type exchange struct {
 	questions rate                       // put to it
 	asked     map[identity.Pin]time.Time // who was last asked for it, and when
 	waits     bool                       // it is asked for again later
+	told      place                      // what it knows of us
 }
 
 func take(r *rate) bool {
@@ -76,7 +77,9 @@ func take(r *rate) bool {
 }
 
 // servesNamespace is stream.Config.Serves.
-func servesNamespace(space string) bool { return space == stanza.NSEndpoints }
+func servesNamespace(space string) bool {
+	return space == stanza.NSEndpoints || space == stanza.NSDiscoInfo || space == stanza.NSDiscoItems
+}
 
 // tag names a person on one stream to somebody who has the pin. Without a key
 // it is no tag that anybody could match.
@@ -114,13 +117,22 @@ func (n *Node) iq(l *live, q stanza.IQ) []stanza.Stanza {
 		return nil
 	}
 	word, who, ok := stanza.Asked(q.Payload)
+	card, told := stanza.ParseCard(q.Payload)
+	told = told && q.Type == "set"
 	switch {
 	case !l.accepted || !n.isContact(l.remote.pin):
 		return []stanza.Stanza{refusal(q.ID, notServed)} // blocked a moment ago
-	case !ok || q.Type != "get":
+	case !ok && !told:
+		if answer, ok := disco(q); ok {
+			return []stanza.Stanza{answer}
+		}
+		return []stanza.Stanza{refusal(q.ID, notReadable)}
+	case !told && q.Type != "get":
 		return []stanza.Stanza{refusal(q.ID, notReadable)}
 	case len(l.talk) >= maxTalk || !take(&l.remote.exchange.answers):
 		return []stanza.Stanza{refusal(q.ID, notFound)}
+	case told:
+		return []stanza.Stanza{n.takeCard(l, q.ID, card)}
 	case word == wordMay:
 		return []stanza.Stanza{n.ownCard(l, q.ID, who)}
 	}
@@ -141,10 +153,20 @@ func (n *Node) ownCard(l *live, id string, who [tagSize]byte) stanza.IQ {
 	if !known {
 		return refusal(id, notFound)
 	}
+	c, ok := n.signCard()
+	if !ok {
+		return refusal(id, notFound)
+	}
+	return stanza.IQ{ID: id, Type: "result", Payload: c.Element()}
+}
+
+// signCard says where we are; false: nobody can dial us, for want of a port or
+// of an address.
+func (n *Node) signCard() (stanza.Card, bool) {
 	at := identity.Endpoint{Time: time.Now(), Port: n.port, Addrs: n.routableAddrs()}
 	sig, err := n.id.SignEndpoint(at)
-	if err != nil { // nobody can dial us: no port, or no address
-		return refusal(id, notFound)
+	if err != nil {
+		return stanza.Card{}, false
 	}
 	c := stanza.Card{
 		Time: at.Time.UnixMilli(), Port: at.Port, Sig: sig, Certs: n.id.Certificate().Certificate,
@@ -152,7 +174,7 @@ func (n *Node) ownCard(l *live, id string, who [tagSize]byte) stanza.IQ {
 	for _, a := range at.Addrs {
 		c.Addrs = append(c.Addrs, a.String())
 	}
-	return stanza.IQ{ID: id, Type: "result", Payload: c.Element()}
+	return c, true
 }
 
 // routableAddrs are our addresses that mean the same on another link.
@@ -236,6 +258,11 @@ func readCard(e *xmlstream.Element) (signedCard, bool) {
 	if !ok {
 		return signedCard{}, false
 	}
+	return openCard(raw)
+}
+
+// openCard is readCard for what is a card already.
+func openCard(raw stanza.Card) (signedCard, bool) {
 	c := signedCard{Card: raw, at: identity.Endpoint{Time: time.UnixMilli(raw.Time), Port: raw.Port}}
 	for _, text := range raw.Addrs {
 		a, err := netip.ParseAddr(text)

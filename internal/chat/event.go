@@ -39,7 +39,9 @@ type peerJSON struct {
 
 type messageJSON struct {
 	plainMessage
-	Written stamp `json:"written"`
+	Written   stamp `json:"written"`
+	Edited    stamp `json:"edited,omitzero"`
+	Retracted stamp `json:"retracted,omitzero"`
 }
 
 type healthJSON struct {
@@ -95,7 +97,7 @@ func (p *Peer) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes the message as cli.md documents it.
 func (m Message) MarshalJSON() ([]byte, error) {
-	return json.Marshal(messageJSON{plainMessage(m), stamp(m.Written)})
+	return json.Marshal(messageJSON{plainMessage(m), stamp(m.Written), stamp(m.Edited), stamp(m.Retracted)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -105,7 +107,7 @@ func (m *Message) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*m = Message(j.plainMessage)
-	m.Written = time.Time(j.Written)
+	m.Written, m.Edited, m.Retracted = time.Time(j.Written), time.Time(j.Edited), time.Time(j.Retracted)
 	return nil
 }
 
@@ -125,6 +127,8 @@ func (e Event) Type() string {
 		return "message"
 	case Request:
 		return "request"
+	case Typing:
+		return "typing"
 	case ConflictNotice:
 		return "conflict"
 	case HealthNotice:
@@ -167,6 +171,8 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 		e.Body, err = decode[Message](b)
 	case "request":
 		e.Body, err = decode[Request](b)
+	case "typing":
+		e.Body, err = decode[Typing](b)
 	case "conflict":
 		e.Body, err = decode[ConflictNotice](b)
 	case "health":

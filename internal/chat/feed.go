@@ -90,6 +90,8 @@ func stateKey(e Event) string {
 		return "peer " + b.Key
 	case HealthNotice:
 		return "health " + b.Code
+	case Typing:
+		return "typing " + b.Peer.String()
 	}
 	return ""
 }

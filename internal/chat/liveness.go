@@ -34,6 +34,7 @@ func (n *Node) Focus(ctx context.Context, key string) error {
 		}
 		n.watchClaims()
 		n.checkFocus()
+		n.looked(n.focus)
 		return nil
 	})
 }

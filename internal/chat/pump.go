@@ -183,18 +183,6 @@ func (n *Node) holdBack(l *live, rest []history.Message) {
 	}
 }
 
-// outgoing is the stanza of a stored message.
-func (n *Node) outgoing(l *live, m history.Message) stanza.Message {
-	s := stanza.Message{ID: m.ID, Type: "chat", Body: m.Body, HasBody: true, Request: true}
-	if l.remote.retries[m.ID] || time.Since(m.Time) > delayAfter {
-		s.Delay = m.Time.UTC()
-	}
-	if l.theyWait() {
-		s.Nick = n.settings.Nick // XEP-0172: with the first message to a new peer
-	}
-	return s
-}
-
 // expectReceipt checks the stream when a receipt is late (spec 5.7): an answer
 // to a ping proves that everything before it was processed, silence that the
 // stream is dead. Who keeps us waiting owes no receipt.

@@ -1,10 +1,7 @@
 package chat
 
 import (
-	"time"
-
 	"llchat/internal/history"
-	"llchat/internal/identity"
 	"llchat/internal/stanza"
 )
 
@@ -21,14 +18,19 @@ func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 	case s.Received != "":
 		n.receipt(l, s.Received)
 		return nil
-	case !s.HasBody || s.Type == "groupchat":
+	case s.Type == "groupchat":
+		return nil
+	case s.Payloads.Displayed != "":
+		n.displayedBy(l, s.Payloads.Displayed)
 		return nil
 	}
+	n.heardTyping(l, s)
 	if s.Nick != "" && s.Nick != l.nick {
 		l.nick = s.Nick
 		n.touch(l.remote.pin)
 	}
-	if !n.store(l.remote.pin, s) || !s.Request || s.ID == "" {
+	m, ok := incoming(l.remote.pin, s)
+	if !ok || !n.store(m) || !s.Request || s.ID == "" {
 		return nil
 	}
 	return []stanza.Stanza{receiptFor(s.ID)}
@@ -36,22 +38,26 @@ func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 
 // store puts a received message on disk; what was there already is not shown
 // again but is confirmed again (spec 5.7).
-func (n *Node) store(pin identity.Pin, s stanza.Message) bool {
-	m := history.Message{
-		ID: s.ID, Peer: pin, Direction: history.In, Body: s.Body,
-		State: history.Received, Time: time.Now(), Delay: s.Delay,
+func (n *Node) store(m history.Message) bool {
+	var err error
+	if m.Kind == history.Chat {
+		var fresh bool
+		if m, fresh, err = n.hist.Append(m); err == nil && fresh {
+			n.publishMessage(m)
+		}
+	} else {
+		var out history.Outcome
+		if out, err = n.storeAbout(m); err == nil {
+			n.publishOutcome(out)
+		}
 	}
-	if m.ID == "" {
-		m.ID = stanza.NewID()
-	}
-	stored, fresh, err := n.hist.Append(m)
 	if err != nil {
 		n.storeFailed(err)
 		return false // no receipt: the sender keeps it
 	}
 	n.clearHealth(healthStore)
-	if fresh {
-		n.publishMessage(stored)
+	if m.Peer == n.focus {
+		n.looked(m.Peer)
 	}
 	return true
 }

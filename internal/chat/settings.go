@@ -22,7 +22,7 @@ func withDefaults(s *profile.Settings) {
 	for _, d := range []struct {
 		at  *string
 		def string
-	}{{&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}} {
+	}{{&s.Typing, SettingOff}, {&s.Displayed, SettingOff}, {&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}} {
 		if *d.at == "" {
 			*d.at = d.def
 		}
@@ -35,6 +35,8 @@ func checkSettings(s profile.Settings) error {
 		{"visibility", s.Visibility, VisibleOpen + " " + VisibleQuiet + " " + VisibleGhost},
 		{"strangers", s.Strangers, StrangersAsk + " " + StrangersAccept + " " + StrangersRefuse},
 		{"status", s.Status, "avail away dnd"},
+		{"typing", s.Typing, SettingOn + " " + SettingOff},
+		{"displayed", s.Displayed, SettingOn + " " + SettingOff},
 		{"mdns", s.MDNS, MDNSAuto + " " + MDNSOwn + " " + MDNSAvahi},
 	} {
 		if err := oneOf(c.name, c.value, c.words); err != nil {
@@ -88,7 +90,7 @@ func (n *Node) Set(ctx context.Context, key, value string) error {
 		}
 		n.settings = s
 		switch {
-		case key == "strangers":
+		case key == "strangers", key == "typing", key == "displayed":
 			return nil
 		case key == "mdns":
 			n.chooseFinder()
@@ -120,13 +122,17 @@ func change(s *profile.Settings, key, value string) error {
 		s.Strangers = value
 	case "visibility":
 		s.Visibility = value
+	case "typing":
+		s.Typing = value
+	case "displayed":
+		s.Displayed = value
 	case "mdns":
 		s.MDNS = value
 	case "discovery-domain", "discovery-server", "discovery-key":
 		return changeDomain(s, key, value)
 	default:
 		if !setCard(s, key, value) {
-			return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers, "+
+			return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers, typing, displayed, "+
 				"mdns, discovery-domain, discovery-server, discovery-key, first, last, email, jid, avatar")
 		}
 	}
@@ -168,7 +174,7 @@ func (n *Node) presenceText() mdns.Text {
 	if n.settings.Visibility != VisibleOpen {
 		return mdns.PresenceText("", "", "")
 	}
-	return withCard(mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message), n.settings)
+	return withCaps(withCard(mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message), n.settings))
 }
 
 // presence is what contacts are told inside TLS (K11).

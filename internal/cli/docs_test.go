@@ -49,7 +49,7 @@ func TestContract(t *testing.T) {
 	}
 	for _, want := range []string{
 		"status", "whoami", "peers", "send", "block", "accept", "add", "avatar", "paths", "version",
-		"event peer", "event message", "event request", "event conflict", "event health", "event resync",
+		"event peer", "event message", "event request", "event typing", "event conflict", "event health", "event resync",
 		"method peers", "method requests", "method send", "method accept", "method block", "method add", "method avatar", "method set", "method history",
 		"method draft", "method setDraft", "method subscribe",
 	} {
@@ -117,6 +117,7 @@ var bodies = map[string]any{
 	"peer": bobRow, "message": fromBob, "request": carolAsks,
 	"conflict": chat.ConflictNotice{Fingerprint: wrong, Name: safetext.Name("bob"), Of: bobs, OfName: safetext.Name("bob")},
 	"health":   chat.HealthNotice{Item: status.Health[0]}, "resync": chat.Resync{Seq: 40},
+	"typing": chat.Typing{Peer: bobRow.Fingerprint, Name: bobRow.Name, Typing: true},
 }
 
 // docs is the engine of the page.

@@ -208,6 +208,36 @@ func (c *Client) Send(ctx context.Context, who, text string) (m chat.Message, er
 	return m, c.call(ctx, "send", params{Who: who, Text: text}, &m)
 }
 
+// Write implements chat.API.
+func (c *Client) Write(ctx context.Context, who string, w chat.Writing) (m chat.Message, err error) {
+	return m, c.call(ctx, "write", params{Who: who, Writing: &w}, &m)
+}
+
+// Retry implements chat.API.
+func (c *Client) Retry(ctx context.Context, who, id string) (m chat.Message, err error) {
+	return m, c.call(ctx, "retry", params{Who: who, ID: id}, &m)
+}
+
+// Delete implements chat.API.
+func (c *Client) Delete(ctx context.Context, who, id string) error {
+	return c.call(ctx, "delete", params{Who: who, ID: id}, nil)
+}
+
+// Versions implements chat.API.
+func (c *Client) Versions(ctx context.Context, who, id string) (v []chat.Version, err error) {
+	return v, c.call(ctx, "versions", params{Who: who, ID: id}, &v)
+}
+
+// Search implements chat.API.
+func (c *Client) Search(ctx context.Context, query, who string, before int64, n int) (m []chat.Message, err error) {
+	return m, c.call(ctx, "search", params{Query: query, Who: who, Before: before, Most: n}, &m)
+}
+
+// Typing implements chat.API.
+func (c *Client) Typing(ctx context.Context, key string, writes bool) error {
+	return c.call(ctx, "typing", params{Key: key, Writes: writes}, nil)
+}
+
 // Accept implements chat.API.
 func (c *Client) Accept(ctx context.Context, who string) (p chat.Peer, err error) {
 	return p, c.call(ctx, "accept", params{Who: who}, &p)

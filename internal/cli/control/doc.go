@@ -73,6 +73,11 @@ type params struct {
 	Before  int64    `json:"before,omitempty"`
 	Most    int      `json:"most,omitempty"`
 	Since   uint64   `json:"since,omitempty"`
+	ID      string   `json:"id,omitempty"`
+	Query   string   `json:"query,omitempty"`
+	Writes  bool     `json:"writes,omitempty"`
+
+	Writing *chat.Writing `json:"writing,omitempty"`
 }
 
 // failure turns an error into its answer.

@@ -225,16 +225,28 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"peers":    func(ctx context.Context, a chat.API, _ params) (any, error) { return a.Peers(ctx) },
 	"requests": func(ctx context.Context, a chat.API, _ params) (any, error) { return a.Requests(ctx) },
 	"send":     func(ctx context.Context, a chat.API, p params) (any, error) { return a.Send(ctx, p.Who, p.Text) },
-	"accept":   func(ctx context.Context, a chat.API, p params) (any, error) { return a.Accept(ctx, p.Who) },
-	"block":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
-	"add":      func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
-	"set":      func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
-	"avatar":   func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
-	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
-		if p.Most <= 0 {
-			p.Most = onePage
+	"write": func(ctx context.Context, a chat.API, p params) (any, error) {
+		if p.Writing == nil {
+			return nil, &chat.Error{Code: chat.CodeUsage, Text: "there is no writing in the parameters"}
 		}
-		return a.History(ctx, p.Who, p.Before, min(p.Most, maxPage))
+		return a.Write(ctx, p.Who, *p.Writing)
+	},
+	"retry":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Retry(ctx, p.Who, p.ID) },
+	"delete":   func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Delete(ctx, p.Who, p.ID) },
+	"versions": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Versions(ctx, p.Who, p.ID) },
+	"typing": func(ctx context.Context, a chat.API, p params) (any, error) {
+		return nil, a.Typing(ctx, p.Key, p.Writes)
+	},
+	"search": func(ctx context.Context, a chat.API, p params) (any, error) {
+		return a.Search(ctx, p.Query, p.Who, p.Before, p.page())
+	},
+	"accept": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Accept(ctx, p.Who) },
+	"block":  func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
+	"add":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
+	"set":    func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
+	"avatar": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
+	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
+		return a.History(ctx, p.Who, p.Before, p.page())
 	},
 	"focus": func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Focus(ctx, p.Key) },
 	"view":  func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.View(ctx, p.Keys) },
@@ -249,6 +261,13 @@ const (
 	onePage = 100
 	maxPage = 1000
 )
+
+func (p params) page() int {
+	if p.Most <= 0 {
+		return onePage
+	}
+	return min(p.Most, maxPage)
+}
 
 func (s *session) subscribe(ctx context.Context, id json.RawMessage, since uint64) {
 	feed, err := s.api.Subscribe(ctx, since)
