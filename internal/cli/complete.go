@@ -81,8 +81,10 @@ func completeSetting(_ *cobra.Command, args []string, _ string) ([]cobra.Complet
 	}
 	switch len(args) {
 	case 0:
-		return []cobra.Completion{"nick", "status", "message", "visibility", "strangers", "mdns",
-			"discovery-domain", "discovery-server", "discovery-key", "first", "last", "email", "jid", "avatar"}, cobra.ShellCompDirectiveNoFileComp
+		return []cobra.Completion{
+			"nick", "status", "message", "visibility", "strangers", "mdns",
+			"discovery-domain", "discovery-server", "discovery-key", "first", "last", "email", "jid", "avatar",
+		}, cobra.ShellCompDirectiveNoFileComp
 	case 1:
 		if args[0] == "discovery-key" || args[0] == "avatar" {
 			return nil, cobra.ShellCompDirectiveDefault // a file

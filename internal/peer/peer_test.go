@@ -42,6 +42,7 @@ func TestBuild(t *testing.T) {
 	bob := trust.Contact{Pin: bobPin, Petname: "Bobby", State: trust.Pinned, Names: []string{"bob@nuc", "bob"}}
 	mute := claim("romeo@forza")
 	mute.Encrypts, mute.Note = &no, "its client cannot encrypt"
+	said := Card{Announced: true}
 	tests := []struct {
 		name string
 		know Known
@@ -50,27 +51,27 @@ func TestBuild(t *testing.T) {
 		{
 			"a claim alone has no trust and no fingerprint",
 			Known{Claims: []Claim{claim("Ann@Kite", "nick", "Ann")}, Trust: trust.Pinned},
-			Row{Key: "~ann@kite", Name: "Ann", Nick: "Ann", Instance: "Ann@Kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+			Row{Card: said, Key: "~ann@kite", Name: "Ann", Nick: "Ann", Instance: "Ann@Kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
 		},
 		{
 			"no nick: the user part",
 			Known{Claims: []Claim{claim("x@y@kite")}},
-			Row{Key: "~x@y@kite", Name: "x@y", Instance: "x@y@kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+			Row{Card: said, Key: "~x@y@kite", Name: "x@y", Instance: "x@y@kite", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
 		},
 		{
 			"status and message of the claim",
 			Known{Claims: []Claim{claim("a@b", "status", "dnd", "msg", "busy")}},
-			Row{Key: "~a@b", Name: "a", Instance: "a@b", Presence: "dnd", Message: "busy", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+			Row{Card: said, Key: "~a@b", Name: "a", Instance: "a@b", Presence: "dnd", Message: "busy", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
 		},
 		{
 			"an unknown status is available",
 			Known{Claims: []Claim{claim("a@b", "status", "party")}},
-			Row{Key: "~a@b", Name: "a", Instance: "a@b", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+			Row{Card: said, Key: "~a@b", Name: "a", Instance: "a@b", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
 		},
 		{
 			"a peer that cannot encrypt keeps the reason",
 			Known{Claims: []Claim{mute}},
-			Row{Key: "~romeo@forza", Name: "romeo", Instance: "romeo@forza", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon, Encrypts: &no, Note: "its client cannot encrypt"},
+			Row{Card: said, Key: "~romeo@forza", Name: "romeo", Instance: "romeo@forza", Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon, Encrypts: &no, Note: "its client cannot encrypt"},
 		},
 		{
 			"a contact that is away: offline, last instance",
@@ -84,7 +85,7 @@ func TestBuild(t *testing.T) {
 		{
 			"the petname beats the nick",
 			Known{Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{proven(claim("bob@nuc", "nick", "BOSS"))}},
-			Row{Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Nick: "BOSS", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
+			Row{Card: said, Key: bobPin.String(), Pin: bobPin, Name: "Bobby", Nick: "BOSS", Instance: "bob@nuc", Trust: trust.Pinned, Presence: "avail", Addresses: []netip.AddrPort{addr}, LastSeen: noon},
 		},
 		{"a stream beats the claim", Known{
 			Pin: bobPin, Trust: trust.Pinned, Contact: bob, Claims: []Claim{claim("bob@nuc", "status", "dnd", "msg", "claimed")},
@@ -112,6 +113,24 @@ func TestBuild(t *testing.T) {
 				t.Errorf("row (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What an announcement says of a person (174-15.2) is on the row of a claim, and
+// on a contact's if the contact's key answered there: nobody else speaks for it.
+func Test174_15_2_Card(t *testing.T) {
+	said := claim("bob@nuc", "1st", "Bob", "LAST", "Hope", "email", "a@x b@x", "jid", "j@x k@x", "phsh", "AB", "1st", "second")
+	want := Card{Announced: true, First: "Bob", Last: "Hope", Email: "a@x b@x", JID: "j@x k@x", Avatar: "AB"}
+	if got := Build(Known{Claims: []Claim{said}}).Card; got != want {
+		t.Errorf("claim: %+v", got)
+	}
+	known := Known{Pin: bobPin, Trust: trust.Pinned, Claims: []Claim{said}}
+	if got := Build(known).Card; got != (Card{}) {
+		t.Errorf("a claim that proved nothing speaks for a contact: %+v", got)
+	}
+	known.Claims = []Claim{proven(said)}
+	if got := Build(known).Card; got != want {
+		t.Errorf("contact: %+v", got)
 	}
 }
 

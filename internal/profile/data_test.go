@@ -74,6 +74,7 @@ func TestSettings(t *testing.T) {
 	want := Settings{
 		Nick: `Bob "<&>" Ö`, Status: "away", Message: "back\nsoon", Strangers: "ask", Visibility: "open",
 		User: "bob", Machine: "olive-k3fd", Port: 41873,
+		First: "Bob", Last: "Hope", Email: "a@example.org b@example.org", JID: "bob@example.org", Avatar: []byte{0x89, 0, 0xff},
 		Extra: map[string]json.RawMessage{"color": json.RawMessage(`"red"`), "a b": json.RawMessage(`[1]`)},
 	}
 	if err := p.SaveSettings(want); err != nil {
