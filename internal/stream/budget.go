@@ -18,6 +18,7 @@ type budget struct {
 	sources map[netip.Addr]*source
 	pending int // slots in use
 	reserve int // slots of the reserve in use
+	slots   map[*slot]struct{}
 	swept   time.Time
 }
 
@@ -26,6 +27,7 @@ type source struct {
 	open   int // unauthenticated connections now
 	tokens bucket
 	barred time.Time // penalties end here
+	failed time.Time // last time; zero: never
 }
 
 // slot is one admitted connection; release it exactly once.
@@ -33,13 +35,16 @@ type slot struct {
 	b        *budget
 	key      netip.Addr
 	reserved bool
+	since    time.Time
+	cut      func() // ends the connection; nil: it is not to be shed
+	shed     bool   // it was, and counts no more
 }
 
 func newBudget(lim Limits, known func(netip.Addr) bool) *budget {
 	if known == nil {
 		known = func(netip.Addr) bool { return false }
 	}
-	return &budget{lim: lim, known: known, sources: make(map[netip.Addr]*source)}
+	return &budget{lim: lim, known: known, sources: make(map[netip.Addr]*source), slots: make(map[*slot]struct{})}
 }
 
 // sourceOf returns the key an address is counted under: itself, or its /64 for
@@ -66,7 +71,11 @@ func (b *budget) take(addr netip.Addr, now time.Time) *slot {
 		return nil
 	}
 	reserved := false
-	if b.pending >= b.lim.Pending || b.dropLocked() {
+	crowded := b.pending >= b.lim.Pending/2
+	if crowded {
+		b.shedLocked(now)
+	}
+	if b.pending >= b.lim.Pending || b.dropLocked() || crowded && !s.fresh(now) {
 		if !known || b.reserve >= b.lim.Reserve {
 			return nil
 		}
@@ -78,7 +87,61 @@ func (b *budget) take(addr netip.Addr, now time.Time) *slot {
 		b.pending++
 	}
 	s.open++
-	return &slot{b: b, key: key, reserved: reserved}
+	taken := &slot{b: b, key: key, reserved: reserved, since: now}
+	b.slots[taken] = struct{}{}
+	return taken
+}
+
+// fresh reports whether a source may have one of the slots that are left in a
+// crowd: it holds none, and has not wasted one lately. Whoever made the crowd
+// has only as many of those as it has addresses.
+func (s *source) fresh(now time.Time) bool {
+	return s.open == 0 && (s.failed.IsZero() || now.Sub(s.failed) >= maxPenalty)
+}
+
+// attach says how to end the connection when others need the slot more.
+func (s *slot) attach(cut func()) {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	s.cut = cut
+}
+
+// patience is how long a connection may take to prove its key while more than
+// half of the slots are in use. A handshake takes five round trips; even with
+// 300 ms each and a lost segment it is done by then.
+const patience = 2 * time.Second
+
+// shedLocked makes room in a crowd: of the connections that have had their
+// time, two of the sources that have most of them go, the oldest first. What is
+// younger stays, so nobody can push out a peer that is about to prove its key.
+func (b *budget) shedLocked(now time.Time) {
+	for range 2 {
+		b.shedOneLocked(now)
+	}
+}
+
+func (b *budget) shedOneLocked(now time.Time) {
+	var worst *slot
+	for s := range b.slots {
+		if s.reserved || s.cut == nil || now.Sub(s.since) < patience {
+			continue
+		}
+		if worst == nil || b.heavierLocked(s, worst) {
+			worst = s
+		}
+	}
+	if worst == nil {
+		return
+	}
+	worst.shed = true
+	b.pending--
+	delete(b.slots, worst)
+	worst.cut()
+}
+
+func (b *budget) heavierLocked(s, than *slot) bool {
+	mine, its := b.sources[s.key].open, b.sources[than.key].open
+	return mine > its || mine == its && s.since.Before(than.since)
 }
 
 // dropLocked decides about early random drop: from half of the slots on, the
@@ -140,9 +203,12 @@ func (s *slot) release(now time.Time, failed bool) {
 	b := s.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s.reserved {
+	delete(b.slots, s)
+	switch {
+	case s.shed: // was counted off then
+	case s.reserved:
 		b.reserve--
-	} else {
+	default:
 		b.pending--
 	}
 	src := b.sources[s.key]
@@ -151,6 +217,7 @@ func (s *slot) release(now time.Time, failed bool) {
 	}
 	src.open--
 	if failed {
+		src.failed = now
 		from := now
 		if src.barred.After(now) {
 			from = src.barred

@@ -204,3 +204,119 @@ func TestBucket(t *testing.T) {
 		t.Errorf("a clock that goes back gives tokens: %v", b.tokens)
 	}
 }
+
+// crowd is 250 sources that open connections whenever they may and then say
+// nothing for as long as they are let.
+type crowd struct {
+	b     *budget
+	sheds bool // whether their connections can be shed
+	held  map[*slot]time.Time
+}
+
+// step lets every source try once and ends what is over.
+func (c *crowd) step(now time.Time) {
+	for s, since := range c.held {
+		if now.Sub(since) >= 10*time.Second { // L-04
+			s.release(now, true)
+			delete(c.held, s)
+		}
+	}
+	for i := range 250 {
+		s := c.b.take(sourceNumber(i).Addr(), now)
+		if s == nil {
+			continue
+		}
+		c.held[s] = now
+		if c.sheds {
+			s.attach(func() {})
+		}
+	}
+	for s := range c.held {
+		if s.shed {
+			s.release(now, true)
+			delete(c.held, s)
+		}
+	}
+}
+
+// strangerWaits returns how long a stranger that tries twice a second, from an
+// address of its own, is kept out at the worst, over two minutes of a crowd:
+// in the first half minute, and after it.
+func strangerWaits(sheds bool) (early, later time.Duration) {
+	const end, half = 2 * time.Minute, 30 * time.Second
+	c := &crowd{b: testBudget(nil, nil), sheds: sheds, held: map[*slot]time.Time{}}
+	var at, since time.Duration
+	note := func() {
+		if at <= half {
+			early = max(early, at-since)
+		} else {
+			later = max(later, at-max(since, half))
+		}
+	}
+	for ; at < end; at += 100 * time.Millisecond {
+		now := epoch.Add(at)
+		c.step(now)
+		if at%(500*time.Millisecond) != 0 {
+			continue
+		}
+		honest := netip.AddrFrom4([4]byte{10, 2, byte(at / time.Second), byte(at / (100 * time.Millisecond))})
+		s := c.b.take(honest, now)
+		note()
+		if s != nil {
+			s.release(now, false)
+			since = at
+		}
+	}
+	return early, later
+}
+
+// T-16: slow sockets from 250 addresses keep a stranger out while each of them
+// wastes its first slot, not for as long as they go on.
+func TestL02_SlowCrowdIsShed(t *testing.T) {
+	early, later := strangerWaits(true)
+	t.Logf("a stranger waits at most %v at first and %v later", early, later)
+	if early > 25*time.Second || later > 5*time.Second {
+		t.Errorf("a stranger waits %v at first and %v later", early, later)
+	}
+	early, later = strangerWaits(false)
+	t.Logf("without shedding it would be %v and %v", early, later)
+}
+
+// Nobody that is still within its time is pushed out, nor anybody of the
+// reserve; then the heaviest source goes first.
+func TestL02_WhoIsShed(t *testing.T) {
+	known := netip.MustParseAddr("10.9.9.9")
+	b := testBudget(nil, func(a netip.Addr) bool { return a == known })
+	cut := map[string]bool{}
+	hold := func(name string, a netip.Addr, at time.Time) *slot {
+		t.Helper()
+		for range 1000 {
+			if s := b.take(a, at); s != nil {
+				s.attach(func() { cut[name] = true })
+				return s
+			}
+		}
+		t.Fatalf("%s got no slot", name)
+		return nil
+	}
+	old := hold("old", netip.MustParseAddr("10.0.0.1"), epoch)
+	late := epoch.Add(patience - time.Millisecond)
+	for range 3 {
+		hold("heavy", netip.MustParseAddr("10.0.0.2"), epoch.Add(time.Millisecond))
+	}
+	for i := range 29 {
+		hold("young", sourceNumber(i).Addr(), late)
+	}
+	b.take(netip.MustParseAddr("10.0.0.3"), late)
+	if len(cut) > 0 {
+		t.Errorf("shed within its time: %v", cut)
+	}
+	b.take(netip.MustParseAddr("10.0.0.4"), epoch.Add(patience+time.Millisecond))
+	if !cut["heavy"] || cut["old"] || cut["young"] {
+		t.Errorf("shed: %v, want heavy", cut)
+	}
+	old.release(late, false)
+	if b.pending < 0 || b.pending > 64 {
+		t.Errorf("%d slots in use", b.pending)
+	}
+}

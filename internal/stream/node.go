@@ -121,6 +121,7 @@ func (n *Node) receive(ctx context.Context, raw net.Conn, pending *sync.WaitGrou
 		_ = raw.Close()
 		return
 	}
+	slot.attach(func() { _ = raw.Close() })
 	pending.Go(func() {
 		c, err := n.accept(ctx, raw, addr)
 		slot.release(time.Now(), isFailure(err))
