@@ -106,7 +106,7 @@ func (n *Node) wants(r *remote) bool {
 	if !ok || !isContact(c.State) {
 		return false
 	}
-	box, err := n.hist.Outbox(r.pin)
+	box, err := n.hist.OutboxHead(r.pin, 1)
 	return err == nil && len(box) > 0
 }
 

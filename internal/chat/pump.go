@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"llchat/internal/history"
@@ -101,7 +102,13 @@ func (n *Node) nextBatch(l *live) []stanza.Stanza {
 		l.full = true
 		return next
 	}
-	box, err := n.hist.Outbox(l.remote.pin)
+	// No more than may go out now, behind those that are on this stream already.
+	// Of who keeps us waiting all are told that they wait.
+	most := len(l.flights) + batch + 1
+	if l.theyWait() {
+		most = math.MaxInt32
+	}
+	box, err := n.hist.OutboxHead(l.remote.pin, most)
 	if err != nil {
 		n.log.Error("Outbox not read", "err", err)
 		return next

@@ -329,11 +329,23 @@ func (s *Store) change(c *conn, m *Message) error {
 		int(int64(seq)).int(m.State.code()).flag(m.State.pending()).text(m.Reason).int(m.Row).exec()
 }
 
+// What a clock that was wrong, or is, says of waiting messages: nobody keeps
+// one for a year, and none is from tomorrow (P-24).
+const (
+	tooOld = 365 * 24 * time.Hour
+	tooNew = 24 * time.Hour
+)
+
 // Expire fails what has waited in an outbox for 30 days (L-14), and returns it.
+// What was written by another clock than that of now begins to wait now.
 func (s *Store) Expire(now time.Time) ([]Message, error) {
 	var list []Message
 	err := s.write("expire", func(c *conn) error {
-		var err error
+		err := c.query("UPDATE message SET time = ? WHERE pending AND (time < ? OR time > ?)").
+			time(stamp(now)).time(stamp(now).Add(-tooOld)).time(stamp(now).Add(tooNew)).exec()
+		if err != nil {
+			return err
+		}
 		list, err = c.query(selectMessage + "WHERE m.pending AND m.time < ? ORDER BY m.row").
 			time(stamp(now).Add(-maxOutboxAge)).messages()
 		if err != nil {
@@ -355,9 +367,13 @@ func (s *Store) Expire(now time.Time) ([]Message, error) {
 
 // Outbox returns our messages to the peer that are neither delivered nor
 // failed, oldest first.
-func (s *Store) Outbox(peer identity.Pin) (list []Message, err error) {
+func (s *Store) Outbox(peer identity.Pin) ([]Message, error) { return s.OutboxHead(peer, maxOutbox) }
+
+// OutboxHead returns the oldest n of them.
+func (s *Store) OutboxHead(peer identity.Pin, n int) (list []Message, err error) {
 	err = s.read("outbox", func(c *conn) error {
-		list, err = c.query(selectMessage + "WHERE p.pin = ? AND m.pending ORDER BY m.row").pin(peer).messages()
+		list, err = c.query(selectMessage + "WHERE p.pin = ? AND m.pending ORDER BY m.row LIMIT ?").
+			pin(peer).int(int64(n)).messages()
 		return err
 	})
 	return list, err

@@ -401,3 +401,39 @@ func TestInsideBubble(t *testing.T) {
 		})
 	}
 }
+
+// P-24, L-14: a message written while the clock stood at 1970, or at 2099, is
+// not 30 days old once the clock is right; it begins to wait then.
+func TestP24_WrongClockExpiresNothing(t *testing.T) {
+	right := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, wrong := range []time.Time{time.Unix(60, 0), time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		s := memory(t)
+		m := out(bob, 1, "early")
+		m.Time = wrong
+		add(t, s, m)
+		for _, tt := range []struct {
+			after time.Duration
+			want  int
+		}{{0, 0}, {29 * 24 * time.Hour, 0}, {31 * 24 * time.Hour, 1}} {
+			if got := must[[]Message](t)(s.Expire(right.Add(tt.after))); len(got) != tt.want {
+				t.Errorf("written in %d, %v after the clock was right: %d expired, want %d", wrong.Year(), tt.after, len(got), tt.want)
+			}
+		}
+	}
+}
+
+// The head of an outbox is its oldest messages, and no more are read.
+func TestOutboxHead(t *testing.T) {
+	s := memory(t)
+	var want []string
+	for i := range 10 {
+		want = append(want, fmt.Sprint(i))
+		add(t, s, out(bob, i, fmt.Sprint(i)))
+	}
+	if got := bodies(must[[]Message](t)(s.OutboxHead(bob, 3))); !cmp.Equal(got, want[:3]) {
+		t.Errorf("head %q", got)
+	}
+	if got := bodies(must[[]Message](t)(s.Outbox(bob))); !cmp.Equal(got, want) {
+		t.Errorf("outbox %q", got)
+	}
+}
