@@ -68,7 +68,7 @@ type exchange struct {
 	questions rate                       // put to it
 	asked     map[identity.Pin]time.Time // who was last asked for it, and when
 	waits     bool                       // it is asked for again later
-	told      place                      // what it knows of us
+	told      whereabouts                // what it knows of us
 }
 
 func take(r *rate) bool {

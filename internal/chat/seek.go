@@ -216,6 +216,7 @@ func (n *Node) moved() {
 		}
 	}
 	n.checkAll()
+	n.tellPlaces()
 	n.retryAll()
 }
 

@@ -122,6 +122,7 @@ func (n *Node) show(value string) error {
 	}
 	if fresh != nil {
 		n.hear(fresh)
+		n.tellPlaces()
 	}
 	n.clearHealth("renamed")
 	n.turnAround()
