@@ -171,6 +171,11 @@ func (f file) refill(src *conn, out *Salvaged) error {
 				return fmt.Errorf("carry over %s: %w", table, err)
 			}
 		}
+		if out.Gaps > 0 {
+			if err := s.strays(); err != nil {
+				return fmt.Errorf("carry over message: %w", err)
+			}
+		}
 		return s.mend()
 	})
 	return errors.Join(err, dst.close())
@@ -225,6 +230,40 @@ func (s *salvage) table(name string) error {
 				return err
 			}
 		}
+	}
+}
+
+// strays carries over the messages on pages that no tree leads to. What is
+// there already stays as it is: it may be newer.
+func (s *salvage) strays() error {
+	l, ok := openLeaves(s.src)
+	if !ok {
+		return nil
+	}
+	return l.each(func(row int64, columns []value) error {
+		names := "row, seq, peer, out, id, state, pending, time, delay, reason, body"
+		if len(columns) > columnsOf1 {
+			names += ", kind, flags, target"
+		}
+		columns[0] = row
+		insert := s.dst.query("INSERT OR IGNORE INTO message (" + names + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")")
+		for _, v := range columns {
+			insert.value(v)
+		}
+		return insert.exec()
+	})
+}
+
+func (q *query) value(v value) {
+	switch v := v.(type) {
+	case int64:
+		q.int(v)
+	case string:
+		q.text(v)
+	case []byte:
+		q.blob(v)
+	default:
+		q.null()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
 )
 
 // lived makes a database with something in every table, and returns its
@@ -232,6 +233,57 @@ func TestSalvageAgainAfterCrash(t *testing.T) {
 	if page := bodies(must[[]Message](t)(open(t, path).Page(bob, 0, 9))); !cmp.Equal(page, []string{"in the log only"}) {
 		t.Errorf("%q", page)
 	}
+}
+
+// Inner pages of the tree are damaged, all of them: the messages below them
+// are found all the same, long ones too.
+func TestSalvageInnerPages(t *testing.T) {
+	path, all := lived(t, 2000)
+	c, err := connect((file{standard, path, testKey}).uri(""), &testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, ok := openLeaves(c)
+	if !ok {
+		t.Fatal("no file")
+	}
+	var inner []int
+	page := make([]byte, pageSize)
+	for n := 1; n < pages(t, path); n++ {
+		if _, err := l.file.ReadAt(page, int64(n)*pageSize); err != nil {
+			t.Fatal(err)
+		}
+		if page[0] == 0x05 { // inner page of a table
+			inner = append(inner, n)
+		}
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, path, inner...)
+	s, got := salvaged(t, path, all)
+	if n := len(everything(t, s)); len(inner) == 0 || n != len(all) || got.Gaps == 0 {
+		t.Errorf("%d of %d messages, %d pages, %+v", n, len(all), len(inner), got)
+	}
+}
+
+// FuzzLeaves: no page upsets the search for messages.
+func FuzzLeaves(f *testing.F) {
+	f.Add([]byte{leafOfTable, 0, 0, 0, 1, 0, 0, 0, 0, 10, 5, 1, 3, 0, 1, 1, 1})
+	f.Add([]byte{leafOfTable, 0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := vfsutil.SliceFile(make([]byte, 2*pageSize))
+		copy(file[pageSize:], data)
+		err := leaves{&file}.each(func(row int64, columns []value) error {
+			if !isMessage(row, columns) {
+				t.Errorf("%d: %v", row, columns)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // With the wrong key nothing is salvaged and nothing is changed but for the
