@@ -99,6 +99,46 @@ func TestT02_PostQuantumGroup(t *testing.T) {
 	})
 }
 
+// security.md 4.3.3: the finished handshake's state is checked, whatever passed
+// before it.
+func TestT10_OtherCertificatesAreCheckedAnew(t *testing.T) {
+	chain := func(id *identity.Identity) (certs []*x509.Certificate) {
+		for _, raw := range id.Certificate().Certificate {
+			c, err := x509.ParseCertificate(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			certs = append(certs, c)
+		}
+		return certs
+	}
+	alice, mallory := chain(aliceID()), chain(malloryID())
+	pin := aliceID().Pin()
+	state := func(certs ...*x509.Certificate) tls.ConnectionState {
+		return tls.ConnectionState{Version: tls.VersionTLS13, PeerCertificates: certs}
+	}
+	for name, second := range map[string]tls.ConnectionState{
+		"another person":  state(mallory...),
+		"a mixed chain":   state(alice[0], mallory[1]),
+		"none":            state(),
+		"one":             state(alice[0]),
+		"a resumed state": {Version: tls.VersionTLS13, PeerCertificates: alice, DidResume: true},
+		"an old version":  {Version: tls.VersionTLS12, PeerCertificates: alice},
+		"nothing":         state(nil, nil),
+	} {
+		check := &chainCheck{want: &pin}
+		if c, err := check.state(state(alice...)); err != nil || c.Pin != pin {
+			t.Fatalf("got %v, %v", c, err)
+		}
+		if c, err := check.state(state(alice...)); err != nil || c.Pin != pin {
+			t.Errorf("the same again: %v, %v", c, err)
+		}
+		if _, err := check.state(second); err == nil {
+			t.Errorf("%s passed", name)
+		}
+	}
+}
+
 func TestTLSConfig(t *testing.T) { // security.md 4.1
 	n := NewNode(Config{Identity: aliceID(), Names: oneName("a@b"), Handler: &recorder{}})
 	c := n.tlsConfig(nil)

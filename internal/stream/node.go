@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,9 @@ type Node struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // Serve, Dial and every open stream
 	nextID atomic.Uint64  // peer-N in logs (security.md G-2)
+
+	chainOnce sync.Once
+	chain     []tls.Certificate // see certificates
 
 	mu     sync.Mutex // guards the following
 	closed bool

@@ -3,8 +3,10 @@ package stream
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	"llchat/internal/identity"
 )
@@ -20,7 +22,7 @@ func (n *Node) tlsConfig(want *identity.Pin) *tls.Config {
 		curves = []tls.CurveID{tls.X25519}
 	}
 	return &tls.Config{
-		Certificates:                []tls.Certificate{n.cfg.Identity.Certificate()},
+		Certificates:                n.certificates(),
 		MinVersion:                  tls.VersionTLS13,
 		MaxVersion:                  tls.VersionTLS13,
 		CurvePreferences:            curves,
@@ -32,26 +34,46 @@ func (n *Node) tlsConfig(want *identity.Pin) *tls.Config {
 	}
 }
 
+// certificates is our chain, one copy for all handshakes.
+func (n *Node) certificates() []tls.Certificate {
+	n.chainOnce.Do(func() { n.chain = []tls.Certificate{n.cfg.Identity.Certificate()} })
+	return n.chain
+}
+
 // verify checks the chain and, for a dialler, the pin.
 func verify(s tls.ConnectionState, want *identity.Pin) error {
-	_, err := checkState(s, want)
+	_, err := (&chainCheck{want: want}).state(s)
 	return err
 }
 
-// checkState says whom a connection state claims to show. The answer counts
-// only for the state of a finished handshake.
-func checkState(s tls.ConnectionState, want *identity.Pin) (identity.Chain, error) {
+// chainCheck is the check of security.md 4.2 for one handshake. It is a pure
+// function of the certificates, with four signatures on the way for both
+// sides, so on the same octets it is not computed twice: the second look finds
+// what the first one found, or checks other octets anew.
+type chainCheck struct {
+	want  *identity.Pin
+	certs []*x509.Certificate // that passed
+	chain identity.Chain
+}
+
+// state says whom a connection state claims to show. The answer counts only
+// for the state of a finished handshake.
+func (c *chainCheck) state(s tls.ConnectionState) (identity.Chain, error) {
 	if s.Version != tls.VersionTLS13 || s.DidResume {
 		return identity.Chain{}, errors.New("not a full TLS 1.3 handshake")
 	}
-	chain, err := identity.CheckChain(s.PeerCertificates)
-	if err != nil {
-		return identity.Chain{}, err
+	same := func(a, b *x509.Certificate) bool { return a != nil && b != nil && a.Equal(b) }
+	if len(c.certs) == 0 || !slices.EqualFunc(c.certs, s.PeerCertificates, same) {
+		chain, err := identity.CheckChain(s.PeerCertificates)
+		if err != nil {
+			return identity.Chain{}, err
+		}
+		c.certs, c.chain = s.PeerCertificates, chain
 	}
-	if want != nil && !chain.Pin.Equal(*want) {
+	if c.want != nil && !c.chain.Pin.Equal(*c.want) {
 		return identity.Chain{}, errWrongKey
 	}
-	return chain, nil
+	return c.chain, nil
 }
 
 // handshake finishes TLS on g and returns who is there, checked anew on the
@@ -61,11 +83,17 @@ func (n *Node) handshake(ctx context.Context, g *gate, dialler bool, want *ident
 	if dialler {
 		side = tls.Client
 	}
-	t := side(g, n.tlsConfig(want))
+	check := &chainCheck{want: want}
+	cfg := n.tlsConfig(want)
+	cfg.VerifyConnection = func(s tls.ConnectionState) error {
+		_, err := check.state(s)
+		return err
+	}
+	t := side(g, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
-	chain, err := checkState(t.ConnectionState(), want)
+	chain, err := check.state(t.ConnectionState())
 	if err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
