@@ -67,7 +67,7 @@ func TestEndpoints_DiallerIsKnown(t *testing.T) {
 		if err := os.Remove(filepath.Join(folder, "added")); err != nil { // alice looks for nobody herself
 			t.Fatal(err)
 		}
-		alice = outA.open(t, chat.Options{Profile: folder, Visibility: chat.VisibleOpen})
+		outA.open(t, chat.Options{Profile: folder, Visibility: chat.VisibleOpen})
 		becomes(t, bob, "alice", "call me", chat.Delivered)
 	})
 }
