@@ -64,6 +64,10 @@ func isTicket(text string) bool {
 var (
 	errForm = errors.New("this is not an address")
 	errPort = errors.New("a port is a number from 1024 to 65535")
+
+	// errLocal: the resolver of the system would send the name to a server that
+	// has no business with it (RFC 6762 section 3).
+	errLocal = errors.New("names under .local are not looked up: multicast, which they need, lists its people by itself")
 )
 
 func splitTarget(text string) (target, error) {
@@ -105,6 +109,9 @@ func splitTarget(text string) (target, error) {
 func (t target) check() error {
 	if t.port < minPort {
 		return errPort
+	}
+	if strings.HasSuffix(t.host, ".local") {
+		return errLocal
 	}
 	if t.host != "" || !t.ip.IsValid() {
 		return checkHostName(t.host)

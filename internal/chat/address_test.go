@@ -19,14 +19,14 @@ var goodAddresses = map[string]string{
 	"127.0.0.1:2000":          "127.0.0.1:2000",
 	"nuc":                     "nuc:5298",
 	"Nuc.Example.org.:2000":   "nuc.example.org:2000",
-	"my_nuc.local":            "my_nuc.local:5298",
+	"my_nuc.lan":              "my_nuc.lan:5298",
 }
 
 var badAddresses = []string{
 	"", " ", ":", ":5298", "192.0.2.7:", "192.0.2.7:80", "192.0.2.7:65536", "192.0.2.7:+2000", "192.0.2.7:x",
 	"192.0.2", "192.0.2.300", "[192.0.2.7]:2000", "[2001:db8::7", "2001:db8::7]:1", "[nuc]:2000", "[]:2000",
 	"0.0.0.0", "::", "224.0.0.251", "ff02::fb%eth0", "255.255.255.255", "fe80::7", "[fe80::7]:2000", "fe80::7%",
-	"a b", "a..b", "-\x1b[2J", "bücher.example", "http://nuc", "bob@nuc", "nuc:2000:3", strings.Repeat("a.", 140) + "b",
+	"a b", "a..b", "-\x1b[2J", "bücher.example", "http://nuc", "bob@nuc", "nuc:2000:3", "nuc.local", "NUC.local.:2000", strings.Repeat("a.", 140) + "b",
 	"[fe80::7%" + strings.Repeat("z", 40) + "]:2000", "llchat:abcdef", strings.Repeat("k", 80),
 }
 
