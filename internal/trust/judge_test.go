@@ -189,3 +189,17 @@ func TestJudgeAfterEachEdit(t *testing.T) {
 		t.Errorf("after Forget the namesake is %s, want unknown", state)
 	}
 }
+
+// A contact is marked for the petname of another one, which the user gave; a
+// name that another one merely claimed marks neither.
+func TestNamedLike(t *testing.T) {
+	s, _ := village(t)
+	if err := s.Seen(pin("bob"), []string{"shared@x"}, "", t1); err != nil {
+		t.Fatal(err)
+	}
+	for claim, want := range map[string]bool{"bob@reef": true, "Bob": true, "shared@y": false, "ada@kite": false} {
+		if c, ok := s.NamedLike(pin("ada"), []string{claim}); ok != want || ok && c.Pin != pin("bob") {
+			t.Errorf("%s: like %q, %v; want %v", claim, c.Petname, ok, want)
+		}
+	}
+}
