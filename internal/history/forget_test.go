@@ -16,9 +16,11 @@ func spoken(t *testing.T, s *Store, n int) {
 	t.Helper()
 	for _, who := range []int{1, 2} {
 		peer := pin(who)
-		for i := range n {
-			add(t, s, in(peer, i, fmt.Sprintf("said by %d: %d", who, i)))
+		list := make([]Message, n)
+		for i := range list {
+			list[i] = in(peer, i, fmt.Sprintf("said by %d: %d", who, i))
 		}
+		addAll(t, s, list)
 		add(t, s, out(peer, 10_000, "waits"))
 		must[Outcome](t)(s.Correct(about(peer, In, 10_001, 0, fmt.Sprintf("corrected by %d", who))))
 		must[Outcome](t)(s.React(emoji(peer, Out, 10_002, 0, "👍")))
@@ -183,9 +185,11 @@ func TestR5_Delete(t *testing.T) {
 func TestAll(t *testing.T) {
 	s := open(t, dbPath(t))
 	const n = 2*exportPage + 10
-	for i := range n {
-		add(t, s, in(pin(i%2+1), i, fmt.Sprint(i)))
+	list := make([]Message, n)
+	for i := range list {
+		list[i] = in(pin(i%2+1), i, fmt.Sprint(i))
 	}
+	addAll(t, s, list)
 	must[Outcome](t)(s.Correct(about(pin(1), In, 9000, 0, "corrected")))
 	next := 0
 	for m, err := range s.All(nil) {

@@ -68,6 +68,22 @@ func add(t testing.TB, s *Store, m Message) Message {
 	return got
 }
 
+// addAll stores messages with one commit.
+func addAll(t testing.TB, s *Store, list []Message) {
+	t.Helper()
+	err := s.write("test", func(c *conn) error {
+		for _, m := range list {
+			if _, _, _, err := s.append(c, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func bodies(list []Message) []string {
 	var got []string
 	for _, m := range list {

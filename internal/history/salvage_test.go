@@ -19,13 +19,14 @@ func lived(t *testing.T, messages int) (path string, all map[string]Message) {
 	t.Helper()
 	path = dbPath(t)
 	s := open(t, path)
-	for n := range messages {
-		m := in(pin(n%7), n, body(n))
+	list := make([]Message, messages)
+	for n := range list {
+		list[n] = in(pin(n%7), n, body(n))
 		if n%50 == 0 {
-			m.Body = strings.Repeat(line, 120) // over several pages
+			list[n].Body = strings.Repeat(line, 120) // over several pages
 		}
-		add(t, s, m)
 	}
+	addAll(t, s, list)
 	must[Outcome](t)(s.Correct(about(pin(1), In, 9000, 1, "corrected")))
 	add(t, s, out(bob, 9001, "still waits"))
 	ask(t, s, Request{Pin: pin(50), Nick: "eve", Last: epoch})
@@ -185,9 +186,11 @@ func TestSalvageTruncated(t *testing.T) {
 // file that it belongs to.
 func TestSalvageWithLog(t *testing.T) {
 	live := open(t, dbPath(t))
-	for n := range 400 {
-		add(t, live, in(bob, n, body(n)))
+	list := make([]Message, 400)
+	for n := range list {
+		list[n] = in(bob, n, body(n))
 	}
+	addAll(t, live, list)
 	live.wipeLog()
 	add(t, live, in(bob, 1000, "in the log only"))
 	path := crashed(t, live.path)

@@ -38,11 +38,11 @@ func (c chatter) body() string {
 // word is always the same one for n.
 func word(n uint64) string {
 	const syllables = "bacedifoguhajekilomunaperisotuvawexiyozu"
-	text := ""
+	var text strings.Builder
 	for n += 20; n > 0; n /= 20 {
-		text += syllables[n%20*2 : n%20*2+2]
+		text.WriteString(syllables[n%20*2 : n%20*2+2])
 	}
-	return text
+	return text.String()
 }
 
 // converse stores n messages: half with one peer, a thousandth with another,
