@@ -249,7 +249,7 @@ func (o *outbox) acknowledge(h uint32) (ids []string, v *xmlstream.Error) {
 	}
 	a.acked = h
 	a.waiting = slices.Delete(a.waiting, 0, n)
-	if len(a.waiting) == 0 {
+	if cap(a.waiting) > 16 && len(a.waiting) == 0 {
 		a.waiting = nil
 	}
 	if n > 0 {

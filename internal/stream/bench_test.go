@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -72,7 +71,7 @@ func roundTrips(b *testing.B) (some func(n int) []time.Duration, octets [2]int) 
 		b.Fatal(err)
 	}
 	c.SetStanding(Accepted)
-	there := padded(len(stanza.AppendAddressed(nil, m, "alice@kite", "bob@reef")))
+	there := padded(len(stanza.AppendAddressed(nil, m, "alice@kite", "bob@reef")) + len(requestAck))
 	return func(n int) []time.Duration {
 		h.left = n
 		h.send(c)
@@ -114,31 +113,8 @@ func (h *pinger) Stanza(c *Conn, s stanza.Stanza) {
 func rawRoundTrips(b *testing.B, there, back int) func(n int) []time.Duration {
 	b.Helper()
 	near, far := rawTLS(b)
-	go func() {
-		buf := make([]byte, there)
-		for {
-			if _, err := io.ReadFull(far, buf); err != nil {
-				return
-			}
-			if _, err := far.Write(buf[:back]); err != nil {
-				return
-			}
-		}
-	}()
-	buf := make([]byte, there)
-	return func(n int) (took []time.Duration) {
-		for range n {
-			from := time.Now()
-			if _, err := near.Write(buf); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.ReadFull(near, buf[:back]); err != nil {
-				b.Fatal(err)
-			}
-			took = append(took, time.Since(from))
-		}
-		return took
-	}
+	go echoTLS(far, there, back)
+	return func(n int) []time.Duration { return echoes(b, near, n, there, back) }
 }
 
 // rawTLS is a bare mutual TLS connection over loopback.
@@ -149,12 +125,12 @@ func rawTLS(b *testing.B) (near, far *tls.Conn) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = l.Close() })
-	far, near = bareHandshake(b, l)
+	far, near = bareHandshake(b, l, dialTCP)
 	b.Cleanup(func() { _, _ = near.Close(), far.Close() })
 	return near, far
 }
 
-func bareHandshake(b *testing.B, l net.Listener) (far, near *tls.Conn) {
+func bareHandshake(b *testing.B, l net.Listener, dial DialFunc) (far, near *tls.Conn) {
 	b.Helper()
 	accepted := make(chan *tls.Conn, 1)
 	go func() {
@@ -168,7 +144,7 @@ func bareHandshake(b *testing.B, l net.Listener) (far, near *tls.Conn) {
 		_ = s.Handshake()
 		accepted <- s
 	}()
-	c, err := net.Dial("tcp", l.Addr().String())
+	c, err := dial(b.Context(), l.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -183,34 +159,40 @@ func bareHandshake(b *testing.B, l net.Listener) (far, near *tls.Conn) {
 	return far, near
 }
 
-// BenchmarkNegotiation is everything from TCP to an open stream (S5).
-func BenchmarkNegotiation(b *testing.B) {
+// BenchmarkS5_Negotiation is everything from TCP to an open stream, and in the
+// same run, turn by turn, its yardstick: a bare hybrid handshake with the same
+// certificates.
+func BenchmarkS5_Negotiation(b *testing.B) {
 	_, at := realSide(b, bobID(), "bob@reef", &recorder{}, generous)
 	alice, _ := realSide(b, aliceID(), "alice@kite", &recorder{}, generous)
 	pin := bobID().Pin()
-	var octets countingDial
-	for b.Loop() {
-		c, err := alice.Dial(context.Background(), octets.dial, at, &pin, "bob@reef")
-		if err != nil {
-			b.Fatal(err)
-		}
-		c.cut(ErrEnded)
-		<-c.Done()
-	}
-	b.ReportMetric(float64(octets.n)/float64(b.N), "octets/op")
-}
-
-// BenchmarkBareHandshake is S5's yardstick.
-func BenchmarkBareHandshake(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
+	var ours, bare countingDial
+	var tours, tbare []time.Duration
 	for b.Loop() {
-		far, near := bareHandshake(b, l)
+		from := time.Now()
+		c, err := alice.Dial(context.Background(), ours.dial, at, &pin, "bob@reef")
+		if err != nil {
+			b.Fatal(err)
+		}
+		tours = append(tours, time.Since(from))
+		c.cut(ErrEnded)
+		<-c.Done()
+		b.StopTimer()
+		from = time.Now()
+		far, near := bareHandshake(b, l, bare.dial)
+		tbare = append(tbare, time.Since(from))
 		_, _ = near.NetConn().Close(), far.NetConn().Close()
+		b.StartTimer()
 	}
+	report(b, "p50", 500, tours, tbare)
+	b.ReportMetric(float64(ours.n)/float64(b.N), "octets")
+	b.ReportMetric(float64(bare.n)/float64(b.N), "raw-octets")
+	b.ReportMetric(float64(ours.n)/float64(bare.n), "octets-ratio")
 }
 
 // countingDial counts what goes over its connections, both ways.
@@ -236,31 +218,4 @@ func (c *counted) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.d.n += n
 	return n, err
-}
-
-// BenchmarkOneWay is a flood of messages in one stream (S2), L-10 lifted.
-func BenchmarkOneWay(b *testing.B) {
-	h := &receipts{got: make(chan string, 1<<16), ends: make(chan error, 1)}
-	_, at := realSide(b, bobID(), "bob@reef", h, generous)
-	alice, _ := realSide(b, aliceID(), "alice@kite", &recorder{}, generous)
-	c, err := alice.Dial(b.Context(), nil, at, nil, "bob@reef")
-	if err != nil {
-		b.Fatal(err)
-	}
-	m := message("a message of about forty characters, or so")
-	done := make(chan struct{})
-	b.ReportAllocs()
-	b.ResetTimer()
-	go func() {
-		for range b.N {
-			<-h.got
-		}
-		close(done)
-	}()
-	for range b.N {
-		if err := c.Send(context.Background(), m); err != nil {
-			b.Fatal(err)
-		}
-	}
-	<-done
 }

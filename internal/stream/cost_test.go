@@ -122,7 +122,10 @@ func TestS4_T16_UnauthenticatedPeersAreCheap(t *testing.T) {
 		{"silence", func(net.Conn) {}},
 		{"half a header", func(c net.Conn) { _, _ = io.WriteString(c, "<stream:stream "+strings.Repeat("a", 900)) }},
 		{"prelude", prelude},
-		{"half a ClientHello", func(c net.Conn) { prelude(c); _, _ = c.Write([]byte("\x16\x03\x01\x1c\x00" + strings.Repeat("a", 7000))) }},
+		{"half a ClientHello", func(c net.Conn) {
+			prelude(c)
+			_, _ = c.Write([]byte("\x16\x03\x01\x1c\x00" + strings.Repeat("a", 7000)))
+		}},
 		{"ClientHello", hello},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
