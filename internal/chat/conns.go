@@ -273,10 +273,17 @@ func (n *Node) oneStream(r *remote) {
 		return
 	}
 	loser := older
-	if op.Dialled != np.Dialled && newer.opened.Sub(older.opened) <= reconnectAge && op.Dialled {
+	if keepsOlder(op.Dialled, np.Dialled, newer.opened.Sub(older.opened)) {
 		loser = newer
 	}
 	loser.conn.Abort(xmlstream.Error{Condition: xmlstream.Conflict})
+}
+
+// keepsOlder is the arbiter's rule for two streams, each dialled by it or not,
+// that opened so long after each other: the newer one stays if both were dialled
+// by the same side or if this is a reconnect, else the one it dialled itself.
+func keepsOlder(olderDialled, newerDialled bool, gap time.Duration) bool {
+	return olderDialled && !newerDialled && gap <= reconnectAge
 }
 
 // maxPresence is how many presence changes a peer gets through a minute (L-13).
