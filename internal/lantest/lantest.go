@@ -44,6 +44,7 @@ type LAN struct {
 	record    bool
 	watched   []netip.Addr // whose multicast packets are kept
 	packets   [][]byte
+	ports     uint16 // free ones given so far
 }
 
 // New makes an empty LAN. The seed decides which packets get lost.
@@ -282,12 +283,23 @@ func (h *Host) Shout(data []byte) {
 	h.lan.bus.Inject(netip.AddrPortFrom(h.four, link.Port), netip.AddrPort{}, data)
 }
 
+// freePort is one that nobody on the LAN was given before: what is told to
+// others about a port is not true of the next one by chance.
+func (h *Host) freePort() uint16 {
+	for {
+		h.lan.ports++
+		if port := 40000 + h.lan.ports%20000; h.lan.listeners[netip.AddrPortFrom(h.four, port)] == nil {
+			return port
+		}
+	}
+}
+
 // Listen listens on both addresses of the host; port 0 is any free one.
 func (h *Host) Listen(port uint16) (net.Listener, error) {
 	h.lan.mu.Lock()
 	defer h.lan.mu.Unlock()
 	if port == 0 {
-		port = 40000 + uint16(len(h.lan.listeners))
+		port = h.freePort()
 	}
 	at := netip.AddrPortFrom(h.four, port)
 	if h.lan.listeners[at] != nil {
