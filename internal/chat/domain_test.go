@@ -253,7 +253,8 @@ func TestK5_Domain(t *testing.T) {
 func TestDomain_Trouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		z, alice, _, _ := apartInZone(t)
-		z.set(func() { z.fail = &dnssd.Error{Op: "update", What: "example.org", Err: errors.New("refused"), Hint: "see its update policy"} })
+		refused := &dnssd.Error{Op: "update", What: "example.org", Err: errors.New("refused"), Hint: "see its update policy"}
+		z.set(func() { z.fail = refused })
 		set(t, alice, "discovery-domain", "example.org")
 		set(t, alice, "discovery-key", keyFile(t))
 		time.Sleep(time.Second)
@@ -314,7 +315,7 @@ func TestDomain_FormerEntry(t *testing.T) {
 			t.Errorf("she sees herself: %+v", rows)
 		}
 		closeNode(t, n)
-		n = out.open(t, chat.Options{Profile: folder})
+		out.open(t, chat.Options{Profile: folder})
 		within(t, 10*time.Second, "a third entry", func() bool { return len(z.names()) == 2 })
 		if want := []string{"", left, ""}; !slices.Equal(z.formers, want) {
 			t.Errorf("told %q, want %q", z.formers, want)
