@@ -349,9 +349,13 @@ func TestDomain_Settings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, alice, _, _ := apartInZone(t)
 		for _, tt := range []struct{ key, value string }{
-			{"discovery-domain", "local"}, {"discovery-domain", "two words"},
-			{"discovery-server", "ns.example.org"}, {"discovery-key", "llchat.key"},
-			{"discovery-key", filepath.Join(t.TempDir(), "none")}, {"discovery-colour", "red"}, {"mdns", "bonjour"},
+			{"discovery-domain", "local"},
+			{"discovery-domain", "two words"},
+			{"discovery-server", "ns.example.org"},
+			{"discovery-key", "llchat.key"},
+			{"discovery-key", filepath.Join(t.TempDir(), "none")},
+			{"discovery-colour", "red"},
+			{"mdns", "bonjour"},
 		} {
 			wantCode(t, tt.key+" "+tt.value, alice.Set(t.Context(), tt.key, tt.value), chat.CodeUsage)
 		}
