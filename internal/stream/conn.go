@@ -30,6 +30,7 @@ type Conn struct {
 	peer   Peer
 	names  names
 	label  string // peer-N, in logs
+	born   time.Time
 	reader *xmlstream.Reader
 	flow   flow // of the reader alone, as the next one is
 	first  bool // we had ended when their closing tag came
@@ -80,6 +81,7 @@ func (n *Node) newConn(g *gate, t *tls.Conn, peer Peer) *Conn {
 		pings: make(map[string]chan struct{}),
 	}
 	now := time.Now()
+	c.born = now
 	c.lastOctet.Store(now.UnixNano())
 	c.lastStanza.Store(now.UnixNano())
 	c.maxBytes.Store(acceptedStanza)

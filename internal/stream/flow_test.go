@@ -270,7 +270,7 @@ func TestL06_StreamsInAll(t *testing.T) {
 func TestIdlePairStays(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		alice, bob, c := pair(t, nil)
-		time.Sleep(24 * time.Hour)
+		time.Sleep(maxAge - time.Minute)
 		if c.ctx.Err() != nil || bob.last(t).ctx.Err() != nil {
 			t.Fatal("the stream ended")
 		}
@@ -411,6 +411,56 @@ func TestSendWaitsForRoomAndContext(t *testing.T) {
 		_ = m.Conn.(*tls.Conn).NetConn().(*pipe.Conn).Close()
 		if err := <-waits; !errors.Is(err, ErrEnded) {
 			t.Errorf("a Send that waited when the stream broke: got %v", err)
+		}
+	})
+}
+
+// README 5.7: the arbiter restarts an idle stream after a day, and only it.
+func TestC23_ADayOldIdleStreamIsRestarted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		alice, bob, c := pair(t, nil)
+		time.Sleep(maxAge + 10*time.Minute)
+		select {
+		case <-c.Done():
+		default:
+			t.Fatal("it goes on")
+		}
+		aborted := 0
+		for _, err := range append(alice.ends(), bob.ends()...) {
+			said, peer := errors.AsType[*PeerError](err)
+			v, own := asViolation(err)
+			switch {
+			case peer && said.Err.Condition == xmlstream.Reset:
+			case own && v.Condition == xmlstream.Reset:
+				aborted++
+			default:
+				t.Errorf("ended by %v", err)
+			}
+		}
+		if aborted != 1 {
+			t.Errorf("%d sides ended it", aborted)
+		}
+	})
+}
+
+// XEP-0478: nothing above the peer's limit is sent, and what is refused leaves
+// no trace in the stream.
+func TestC21_XEP0478_SenderObeysTheLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, bob, c := pair(t, func(_, b *Config) { b.Admit = func(Peer) Standing { return Stranger } })
+		if c.MaxBytes() != strangerStanza {
+			t.Fatalf("it takes %d octets", c.MaxBytes())
+		}
+		err := c.Send(t.Context(), message("before"), message(strings.Repeat("x", strangerStanza)))
+		if !errors.Is(err, ErrTooBig) {
+			t.Errorf("got %v", err)
+		}
+		if err := c.Send(t.Context(), message("after")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := bob.bodies(); len(got) != 1 || got[0] != "after" {
+			t.Errorf("got %q", got)
 		}
 	})
 }

@@ -49,7 +49,8 @@ const (
 	strangerPatience               = 10 * time.Second
 	maxDrain                       = 1 << 20 // octets thrown away while a stream ends
 	refusalLinger                  = time.Second
-	advertisedIdle                 = 900 // seconds, README 5.4
+	advertisedIdle                 = 900            // seconds, README 5.4
+	maxAge                         = 24 * time.Hour // README 5.7: then an idle stream is restarted
 	strangerStanza, acceptedStanza = 10_000, 65_536
 )
 

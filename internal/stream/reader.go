@@ -263,8 +263,8 @@ func (c *Conn) slow() error {
 }
 
 // checkIdle looks at the stream after a silence (README 5.7): the arbiter of
-// an accepted pair pings, so that both hear something; a stranger's stream
-// ends, and so does one where nothing comes at all.
+// an accepted pair pings, so that both hear something, and restarts what is a
+// day old; a stranger's stream ends, and so does one where nothing comes at all.
 func (c *Conn) checkIdle() {
 	select {
 	case <-c.done:
@@ -282,6 +282,9 @@ func (c *Conn) checkIdle() {
 		return
 	case quiet >= lim.IdleEnd:
 		c.abortSoon(xmlstream.ConnectionTimeout)
+		return
+	case quiet >= lim.IdleKeepalive && c.keepsAlive() && time.Since(c.born) >= maxAge && c.out.waits() == 0:
+		c.abortSoon(xmlstream.Reset) // new keys: Go never updates those of a connection
 		return
 	case quiet >= lim.IdleKeepalive && c.keepsAlive():
 		c.keepalive()
