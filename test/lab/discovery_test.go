@@ -105,8 +105,16 @@ func TestDiscoveryFallback(t *testing.T) {
 	if text, _ := alice.health("avahi"); !strings.Contains(text, "disallow-other-stacks=no") {
 		t.Errorf("what to do is told as %q", text)
 	}
-	friends(t, alice, bob)
+	alice.sees("online", bob.name, isOnline)
+	bob.sees("online", alice.name, isOnline)
+	alice.must(chat.CodeNotYet, "send", bob.name, "may I?")
+	// By fingerprint: Avahi announces the addresses of a name one family after
+	// the other, and a stream from one that was not heard yet is a row apart.
+	bob.must(0, "accept", alice.fingerprint[:16])
 	talk(t, alice, bob, "by Avahi")
+	eventually(t, seeTime, "bob has one row of her", func() bool {
+		return len(slices.DeleteFunc(bob.peers(), func(p chat.Peer) bool { return p.Instance.String() != alice.name })) == 1
+	})
 
 	d.stop()
 	alice.uses("own")
