@@ -126,14 +126,10 @@ func TestT10_OtherCertificatesAreCheckedAnew(t *testing.T) {
 		"an old version":  {Version: tls.VersionTLS12, PeerCertificates: alice},
 		"nothing":         state(nil, nil),
 	} {
-		check := &chainCheck{want: &pin}
-		if c, err := check.state(state(alice...)); err != nil || c.Pin != pin {
+		if c, err := checkState(state(alice...), &pin); err != nil || c.Pin != pin {
 			t.Fatalf("got %v, %v", c, err)
 		}
-		if c, err := check.state(state(alice...)); err != nil || c.Pin != pin {
-			t.Errorf("the same again: %v, %v", c, err)
-		}
-		if _, err := check.state(second); err == nil {
+		if _, err := checkState(second, &pin); err == nil {
 			t.Errorf("%s passed", name)
 		}
 	}

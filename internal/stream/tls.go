@@ -3,10 +3,8 @@ package stream
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 
 	"llchat/internal/identity"
 )
@@ -42,38 +40,24 @@ func (n *Node) certificates() []tls.Certificate {
 
 // verify checks the chain and, for a dialler, the pin.
 func verify(s tls.ConnectionState, want *identity.Pin) error {
-	_, err := (&chainCheck{want: want}).state(s)
+	_, err := checkState(s, want)
 	return err
 }
 
-// chainCheck is the check of security.md 4.2 for one handshake. It is a pure
-// function of the certificates, with four signatures on the way for both
-// sides, so on the same octets it is not computed twice: the second look finds
-// what the first one found, or checks other octets anew.
-type chainCheck struct {
-	want  *identity.Pin
-	certs []*x509.Certificate // that passed
-	chain identity.Chain
-}
-
-// state says whom a connection state claims to show. The answer counts only
-// for the state of a finished handshake.
-func (c *chainCheck) state(s tls.ConnectionState) (identity.Chain, error) {
+// checkState says whom a connection state claims to show. The answer counts
+// only for the state of a finished handshake.
+func checkState(s tls.ConnectionState, want *identity.Pin) (identity.Chain, error) {
 	if s.Version != tls.VersionTLS13 || s.DidResume {
 		return identity.Chain{}, errors.New("not a full TLS 1.3 handshake")
 	}
-	same := func(a, b *x509.Certificate) bool { return a != nil && b != nil && a.Equal(b) }
-	if len(c.certs) == 0 || !slices.EqualFunc(c.certs, s.PeerCertificates, same) {
-		chain, err := identity.CheckChain(s.PeerCertificates)
-		if err != nil {
-			return identity.Chain{}, err
-		}
-		c.certs, c.chain = s.PeerCertificates, chain
+	chain, err := identity.CheckChain(s.PeerCertificates)
+	if err != nil {
+		return identity.Chain{}, err
 	}
-	if c.want != nil && !c.chain.Pin.Equal(*c.want) {
+	if want != nil && !chain.Pin.Equal(*want) {
 		return identity.Chain{}, errWrongKey
 	}
-	return c.chain, nil
+	return chain, nil
 }
 
 // handshake finishes TLS on g and returns who is there, checked anew on the
@@ -83,17 +67,11 @@ func (n *Node) handshake(ctx context.Context, g *gate, dialler bool, want *ident
 	if dialler {
 		side = tls.Client
 	}
-	check := &chainCheck{want: want}
-	cfg := n.tlsConfig(want)
-	cfg.VerifyConnection = func(s tls.ConnectionState) error {
-		_, err := check.state(s)
-		return err
-	}
-	t := side(g, cfg)
+	t := side(g, n.tlsConfig(want))
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
-	chain, err := check.state(t.ConnectionState())
+	chain, err := checkState(t.ConnectionState(), want)
 	if err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
