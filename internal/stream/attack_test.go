@@ -70,7 +70,8 @@ func TestT01_CaptureHoldsNoCanary(t *testing.T) {
 		capture := bytes.ToLower(append(up.all(), down.all()...))
 		pin := alice.id.Pin()
 		for _, canary := range []string{
-			"canary", "kite", "bob", "reef", "message", "presence", "jabber:iq",
+			// Long enough not to be met by chance among random octets.
+			"canary", "bob@reef", "message", "presence", "jabber:iq",
 			pin.String(), string(pin[:]), base64.StdEncoding.EncodeToString([]byte("text-canary")),
 			hex.EncodeToString([]byte("text-canary")), "llchat",
 		} {
