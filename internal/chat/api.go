@@ -200,6 +200,7 @@ const (
 	ReasonNotHere   = "not-here"
 	ReasonWaiting   = "waiting" // the other side has not accepted us yet
 	ReasonNoReceipt = "no-receipt"
+	ReasonNoAnswer  = "no-answer" // sent, and not acknowledged for 5 s
 )
 
 // Message is one message of a conversation.

@@ -26,6 +26,9 @@ type remote struct {
 	retries map[string]bool // messages that were on a stream that is gone
 
 	displayed string // the newest message that it was told we saw
+	confirms  bool   // it has sent a receipt before
+	broken    bool   // its last stream was cut off, not ended (P-25)
+	clock     string // how its clock differs from ours, if it does
 
 	exchange exchange // about where others are
 	absence  absence
@@ -51,8 +54,13 @@ type live struct {
 	full     bool      // more waits than may be under way
 	checked  time.Time // last time, or when it opened
 	checking bool      // a receipt is late, or a check of the stream under way
-	confirms bool      // it sends receipts
 	tagKey   []byte    // names people on this stream alone
+
+	told     bool   // it has said what it can do
+	receipts bool   // among that, receipts
+	question string // the id of our question about that
+	reminds  bool   // remind will come
+	reminded int
 }
 
 // facts is what peer.Build wants to know.
@@ -199,7 +207,9 @@ func (n *Node) opened(c *stream.Conn) {
 		typing: typing{rate: rate{most: maxTyping, per: time.Minute}},
 	}
 	r.live = append(r.live, l)
+	r.broken = false
 	r.redial.succeeded()
+	n.offered(l)
 	r.absence = absence{asking: r.absence.asking}
 	n.touch(p.Pin)
 	if key, ok := n.claimOf(p.Name, p.Addr.Addr()); ok {
@@ -403,6 +413,7 @@ func (n *Node) presenceOf(l *live, p stanza.Presence) {
 	came := !l.present && l.accepted
 	l.present, l.show, l.status = true, p.Show, p.Status
 	n.touch(l.remote.pin)
+	n.heardCaps(l, p)
 	if came {
 		n.contactCame(l)
 	}

@@ -113,7 +113,9 @@ func (n *Node) confides(l *live) bool {
 // returns what is to be answered at once.
 func (n *Node) iq(l *live, q stanza.IQ) []stanza.Stanza {
 	if q.Type == "result" || q.Type == "error" {
-		n.answerTo(l, q)
+		if !n.answersInfo(l, q) {
+			n.answerTo(l, q)
+		}
 		return nil
 	}
 	word, who, ok := stanza.Asked(q.Payload)

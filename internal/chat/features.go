@@ -3,6 +3,7 @@ package chat
 import (
 	"llchat/internal/mdns"
 	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
 )
 
 // capsNode names llchat in entity capabilities (XEP-0115 section 3). It says
@@ -22,6 +23,14 @@ var ourInfo = stanza.Info{
 }
 
 var ourVer = ourInfo.Ver()
+
+// ourNode is our information as it stands in the features of a stream (README
+// 5.4).
+func ourNode() *xmlstream.Element {
+	info := ourInfo
+	info.Node = capsNode + "#" + ourVer
+	return info.Element()
+}
 
 // withCaps adds the capabilities to the TXT record of the open profile, where
 // they have the values that they have in a stream (174-10.2).

@@ -270,6 +270,9 @@ func (n *Node) openStreams() {
 		Handler:  (*handler)(n),
 		Known:    n.names.known,
 		Serves:   servesNamespace,
+		Info:     ourNode(),
+		Acked:    n.acked,
+		AckLate:  n.ackLate,
 		Wire:     n.opt.Wire,
 		Log:      n.log,
 	})

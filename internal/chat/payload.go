@@ -122,13 +122,13 @@ func textOf(s stanza.Message) string {
 		add(strings.TrimSpace(l.URL + " " + l.Text))
 	}
 	if p := s.Location; p != nil {
-		add(place(p))
+		add(geoloc(p))
 	}
 	return text
 }
 
-// place is a location as somebody would write it down (XEP-0080).
-func place(p *stanza.Location) string {
+// geoloc is a location as somebody would write it down (XEP-0080).
+func geoloc(p *stanza.Location) string {
 	number := func(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
 	line := "place: " + number(p.Lat, 6) + ", " + number(p.Lon, 6)
 	if p.Accuracy > 0 {

@@ -30,14 +30,15 @@ const (
 
 // flight is a message on a stream without a receipt.
 //
-//	under way --ping answered--> read --next stream--> (again)
+//	under way --<a/>, or a ping answered--> read --next stream, or remind--> (again)
 //	    |  ^
 //	    |  +-- sent again, once -- due
 //	    +-- ping answered, yet it was dropped --> due
 type flight struct {
+	at     time.Time
 	octets int
 	waited bool // it left while the peer kept us waiting
-	read   bool // the peer answered a ping sent after it
+	read   bool // the peer acknowledged it, or answered a ping sent after it
 	due    bool // to be sent again
 	again  bool // was sent again
 }
@@ -130,7 +131,7 @@ func (n *Node) nextBatch(l *live) []stanza.Stanza {
 			continue
 		}
 		next = append(next, s)
-		l.flights[m.ID] = flight{octets: len(m.Body), waited: l.theyWait(), again: f.again}
+		l.flights[m.ID] = flight{at: time.Now(), octets: len(m.Body), waited: l.theyWait(), again: f.again}
 		if l.theyWait() && m.Reason != ReasonWaiting {
 			n.mark(m.Peer, m.ID, history.Queued, ReasonWaiting)
 		}
@@ -190,20 +191,34 @@ func (n *Node) holdBack(l *live, rest []history.Message) {
 	}
 }
 
-// expectReceipt checks the stream when a receipt is late (spec 5.7): an answer
-// to a ping proves that everything before it was processed, silence that the
-// stream is dead. Who keeps us waiting owes no receipt.
+// expectReceipt checks a stream without acknowledgements when a receipt is late
+// (spec 5.7): an answer to a ping proves that everything before it was
+// processed, silence that the stream is dead. Who keeps us waiting owes no
+// receipt.
 func (n *Node) expectReceipt(l *live) {
-	if l.checking || l.theyWait() || l.underWay() == 0 {
+	if l.checking || l.theyWait() || l.underWay() == 0 || l.conn.Acknowledges() {
 		return
 	}
 	l.checking = true
 	n.after(ackTime, func() {
 		l.checking = false
-		if n.find(l.conn) != nil && !l.theyWait() && l.underWay() > 0 {
-			n.checkStream(l)
+		if n.find(l.conn) == nil || l.theyWait() || l.underWay() == 0 || l.conn.Acknowledges() {
+			return
 		}
+		n.late(l, l.overdue())
+		n.checkStream(l)
 	})
+}
+
+// overdue are the messages that have been under way for too long.
+func (l *live) overdue() []string {
+	var ids []string
+	for id, f := range l.flights {
+		if !f.read && !f.due && time.Since(f.at) >= ackTime {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // checkStreams follows a peer that is announced anew, or from elsewhere: it may
@@ -245,9 +260,12 @@ func (n *Node) answered(l *live, sent []string) {
 	for _, id := range sent {
 		f, open := l.flights[id]
 		switch {
-		case !open:
+		case !open || f.read || f.due:
 			continue
-		case (f.waited || l.confirms) && !f.again:
+		case l.knowsNoReceipts():
+			n.finish(l, id)
+			continue
+		case (f.waited || l.owesReceipts()) && !f.again:
 			f.due, f.again = true, true
 			l.remote.retries[id] = true
 		default:
@@ -256,5 +274,6 @@ func (n *Node) answered(l *live, sent []string) {
 		}
 		l.flights[id] = f
 	}
+	n.remind(l)
 	n.pump(l)
 }

@@ -83,7 +83,7 @@ func (n *Node) settle(l *live, id string, s history.State, reason string) {
 	if !ok {
 		return
 	}
-	l.confirms = l.confirms || s == history.Delivered
+	l.remote.confirms = l.remote.confirms || s == history.Delivered
 	if !n.mark(l.remote.pin, id, s, reason) {
 		f.read = true
 		l.flights[id] = f

@@ -12,6 +12,7 @@ import (
 	"llchat/internal/profile"
 	"llchat/internal/safetext"
 	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
 )
 
 // maxMessage bounds the free text beside the status; the record carries its
@@ -179,7 +180,7 @@ func (n *Node) presenceText() mdns.Text {
 
 // presence is what contacts are told inside TLS (K11).
 func (n *Node) presence() stanza.Presence {
-	p := stanza.Presence{Status: n.settings.Message}
+	p := stanza.Presence{Status: n.settings.Message, Unknown: []*xmlstream.Element{capsElement}}
 	if n.settings.Status != "avail" {
 		p.Show = n.settings.Status
 	}

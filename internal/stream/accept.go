@@ -141,7 +141,7 @@ func (n *Node) admit(c *Conn, answer []byte) (*Conn, error) {
 		return nil, err
 	}
 	c.mayEnable = standing == Accepted
-	answer = stanza.Append(answer, features(standing))
+	answer = stanza.Append(answer, n.features(standing))
 	if err := c.writeNow(answer, ""); err != nil {
 		n.discard(c)
 		return nil, err
@@ -152,9 +152,13 @@ func (n *Node) admit(c *Conn, answer []byte) (*Conn, error) {
 
 // features are what a peer of that standing is offered (README 5.4, 5.5).
 // Nothing in them is mandatory: negotiation is complete (C-9).
-func features(s Standing) stanza.Features {
+func (n *Node) features(s Standing) stanza.Features {
 	if s == Accepted {
-		return stanza.Features{MaxBytes: acceptedStanza, IdleSeconds: advertisedIdle, SM: true}
+		f := stanza.Features{MaxBytes: acceptedStanza, IdleSeconds: advertisedIdle, SM: true}
+		if n.cfg.Info != nil {
+			f.Unknown = []*xmlstream.Element{n.cfg.Info}
+		}
+		return f
 	}
 	return stanza.Features{MaxBytes: strangerStanza, Waiting: true}
 }

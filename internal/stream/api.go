@@ -9,6 +9,7 @@ import (
 
 	"llchat/internal/identity"
 	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
 )
 
 // Config says who we are and who decides. Identity, Names and Handler must be
@@ -37,6 +38,10 @@ type Config struct {
 	// to the Handler, which then owes the answer. All others, and all of
 	// strangers, are answered here. May be nil.
 	Serves func(namespace string) bool
+
+	// Info is what we can do (XEP-0030), offered to peers that are accepted
+	// (README 5.4). May be nil.
+	Info *xmlstream.Element
 
 	// Acked is told the ids of the messages that a peer has acknowledged
 	// (XEP-0198): its Handler has returned for them. In the order in which they

@@ -39,6 +39,7 @@ type Conn struct {
 	mayEnable   bool        // the peer may turn on acknowledgements; of the reader alone
 	acksOffered atomic.Bool // and so may we
 	handled     handled
+	offered     []*xmlstream.Element // until Opened has returned
 
 	ctx    context.Context // ends when the socket is cut; its cause is the first error
 	cancel context.CancelCauseFunc
@@ -102,6 +103,7 @@ func (c *Conn) start() {
 	c.node.log.Debug("Stream open", "peer", c.label, "standing", c.Standing().String(), "dialled", c.peer.Dialled)
 	c.askForAcks()
 	c.node.cfg.Handler.Opened(c)
+	c.offered = nil // it is larger than an idle stream may be (S6)
 	c.release()
 	go c.run()
 }
@@ -174,6 +176,10 @@ func (c *Conn) SetStanding(s Standing) {
 // Waiting reports whether the peer's user has not accepted us yet. It ends
 // with the first presence from the peer (README 5.5).
 func (c *Conn) Waiting() bool { return c.waiting.Load() }
+
+// Offered are the elements in the features of a listener that the stream itself
+// makes nothing of, disco#info among them. They are there for Handler.Opened.
+func (c *Conn) Offered() []*xmlstream.Element { return c.offered }
 
 // MaxBytes is the size of the largest stanza that the peer takes (XEP-0478).
 func (c *Conn) MaxBytes() int { return int(c.maxBytes.Load()) }

@@ -153,6 +153,7 @@ func (n *Node) greet(g *gate, t *tls.Conn, peer Peer, want *identity.Pin, to str
 	}
 	c.waiting.Store(f.Waiting)
 	c.acksOffered.Store(f.SM)
+	c.offered = f.Unknown
 	if err := n.add(c); err != nil {
 		return nil, c.object(err)
 	}
