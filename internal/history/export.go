@@ -17,7 +17,7 @@ const exportPage = 256
 func (s *Store) All(peer *identity.Pin) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		for after := int64(0); ; {
-			list, err := s.after(peer, after)
+			list, err := s.After(peer, after, exportPage)
 			if err != nil {
 				yield(Message{}, err)
 				return
@@ -40,13 +40,15 @@ const (
 	allAfter = "WHERE m.row > ? AND m.kind = 0 AND NOT p.gone ORDER BY m.row LIMIT ?"
 )
 
-func (s *Store) after(peer *identity.Pin, row int64) (list []Message, err error) {
+// After returns the first n messages, at most 256, of what All goes through
+// after a row.
+func (s *Store) After(peer *identity.Pin, row int64, n int) (list []Message, err error) {
 	err = s.read("export", func(c *conn) error {
 		q := c.query(selectMessage + allAfter)
 		if peer != nil {
 			q = c.query(selectMessage + oneAfter).pin(*peer)
 		}
-		list, err = q.int(row).int(exportPage).messages()
+		list, err = q.int(row).int(int64(min(max(n, 1), exportPage))).messages()
 		return err
 	})
 	return list, err

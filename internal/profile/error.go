@@ -9,6 +9,8 @@ import (
 // ErrLocked means that another node holds the profile.
 var ErrLocked = errors.New("in use by another llchat")
 
+var errDestroyed = errors.New("the profile was destroyed")
+
 // Error is a file or folder that cannot be used as it is, and that only the
 // user can put right.
 type Error struct {

@@ -183,6 +183,9 @@ func (p *Profile) writeTemp(data []byte) (name string, err error) {
 // writeNew makes a file that must not exist, 0600, and brings it to the disk.
 // It leaves nothing behind when it fails.
 func (p *Profile) writeNew(name string, data []byte) error {
+	if p.gone {
+		return errDestroyed // a node that runs on must not leave pins in clear
+	}
 	if err := p.step("open"); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Profile struct {
 	lock    *os.File   // nil while we do not hold the lock
 	runtime string     // folder of the socket to remove with a temporary profile
 	ended   bool
+	gone    bool // Destroy was here: nothing is written any more
 
 	passphrases sync.Mutex // one thing about passphrases at a time; guards the following
 	wrong       int        // guesses in a row

@@ -149,7 +149,11 @@ func (p *Profile) Destroy() (left []string, err error) {
 	p.ForgetKey()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.gone = true
 	entries, err := fs.ReadDir(p.root.FS(), ".")
+	if missing(err) {
+		return nil, nil // another process was faster
+	}
 	if err != nil {
 		return nil, fmt.Errorf("destroy profile: %w", err)
 	}
@@ -177,6 +181,8 @@ func (p *Profile) Destroy() (left []string, err error) {
 	if len(left) == 0 {
 		errs = append(errs, os.Remove(p.dir))
 	}
+	// Two may do this at once: what is gone is gone.
+	errs = slices.DeleteFunc(errs, missing)
 	if err := errors.Join(errs...); err != nil {
 		return left, fmt.Errorf("destroy profile: %w", err)
 	}
