@@ -32,6 +32,10 @@ func ourNode() *xmlstream.Element {
 	return info.Element()
 }
 
+// ourFeatures is what a contact finds in the features of a stream that it has
+// dialled (174-10.4).
+func ourFeatures() []*xmlstream.Element { return []*xmlstream.Element{ourNode()} }
+
 // withCaps adds the capabilities to the TXT record of the open profile, where
 // they have the values that they have in a stream (174-10.2).
 func withCaps(t mdns.Text) mdns.Text {

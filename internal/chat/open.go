@@ -270,7 +270,7 @@ func (n *Node) openStreams() {
 		Handler:  (*handler)(n),
 		Known:    n.names.known,
 		Serves:   servesNamespace,
-		Info:     ourNode(),
+		Features: ourFeatures,
 		Acked:    n.acked,
 		AckLate:  n.ackLate,
 		Wire:     n.opt.Wire,

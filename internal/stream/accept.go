@@ -155,8 +155,8 @@ func (n *Node) admit(c *Conn, answer []byte) (*Conn, error) {
 func (n *Node) features(s Standing) stanza.Features {
 	if s == Accepted {
 		f := stanza.Features{MaxBytes: acceptedStanza, IdleSeconds: advertisedIdle, SM: true}
-		if n.cfg.Info != nil {
-			f.Unknown = []*xmlstream.Element{n.cfg.Info}
+		if n.cfg.Features != nil {
+			f.Unknown = n.cfg.Features()
 		}
 		return f
 	}

@@ -39,9 +39,11 @@ type Config struct {
 	// strangers, are answered here. May be nil.
 	Serves func(namespace string) bool
 
-	// Info is what we can do (XEP-0030), offered to peers that are accepted
-	// (README 5.4). May be nil.
-	Info *xmlstream.Element
+	// Features makes what stands in the features of the stream besides its own
+	// (README 5.4): disco#info of XEP-0030. It is asked for each peer that
+	// dialled and is Accepted; nobody else is told (174-10.4, 5.5). All of it
+	// has to be voluntary (C-9). May be nil.
+	Features func() []*xmlstream.Element
 
 	// Acked is told the ids of the messages that a peer has acknowledged
 	// (XEP-0198): its Handler has returned for them. In the order in which they

@@ -197,7 +197,7 @@ func merge(dst *Config, src Config) {
 		dst.Admit = src.Admit
 	}
 	dst.Limits, dst.Field, dst.Wire = src.Limits, src.Field, src.Wire
-	dst.Serves, dst.Known = src.Serves, src.Known
+	dst.Serves, dst.Known, dst.Features = src.Serves, src.Known, src.Features
 	dst.Acked, dst.AckLate = src.Acked, src.AckLate
 }
 

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"llchat/internal/stanza"
+	"llchat/internal/xmlstream"
 )
 
 // README 5.8 inside TLS, C-13, C-16 to C-20, L-08, L-09, T-19, T-20: what a
@@ -239,6 +241,51 @@ func TestFeatures(t *testing.T) { // README 5.4, 5.5, C-8, C-21
 				t.Errorf("%v: besides %q", tt.standing, got)
 			}
 		})
+	}
+}
+
+// Test174_10_4_InfoForAcceptedPeersOnly: what we can do stands in the features
+// inside TLS, as it is when a peer dials, and only for whom the user has accepted.
+func Test174_10_4_InfoForAcceptedPeersOnly(t *testing.T) {
+	for _, tt := range []struct {
+		standing Standing
+		want     []string
+	}{
+		{Accepted, []string{"urn:x:1", "urn:x:2"}},
+		{Stranger, []string{"", ""}},
+		{Refused, []string{"", ""}},
+	} {
+		t.Run(tt.standing.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) { infoFor(t, tt.standing, tt.want) })
+		})
+	}
+}
+
+func infoFor(t *testing.T, standing Standing, want []string) {
+	asked := 0
+	bob := newSide(t, bobID(), "bob@reef", func(c *Config) {
+		c.Admit = func(Peer) Standing { return standing }
+		c.Features = func() []*xmlstream.Element {
+			asked++
+			name := xmlstream.Name{Space: fmt.Sprint("urn:x:", asked), Local: "query"}
+			return []*xmlstream.Element{{Name: name}}
+		}
+	})
+	for _, space := range want {
+		m, err := knock(t, bob).secure(clientConfig(malloryID()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.say("<stream:stream " + streamNS + " version='1.0'>")
+		m.until("xml:lang='en'>")
+		_ = m.SetReadDeadline(time.Now().Add(time.Second))
+		got, _ := m.rest()
+		if found := strings.Contains(got, "<query xmlns='"+space+"'"); found != (space != "") || strings.Contains(got, "urn:x:") != found {
+			t.Errorf("%v: got %q, want %q", standing, got, space)
+		}
+	}
+	if standing != Accepted && asked > 0 {
+		t.Errorf("%v: asked %d times", standing, asked)
 	}
 }
 
