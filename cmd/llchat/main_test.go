@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 		"exits":    exits,
 		"ready":    ready,
 		"together": together,
+		"until":    until,
 	}
 	for name := range people {
 		commands[name] = func() { os.Exit(person(name)) }
@@ -70,10 +72,53 @@ func fail(format string, args ...any) {
 	os.Exit(1)
 }
 
+// patience is how long a script waits for what takes a moment: machines that
+// test are slow.
+const patience = time.Minute
+
+// until runs a command over and over until its output holds a match, and stops
+// it if it would go on: until 'lunch' bob watch --since 0.
+func until() {
+	want := regexp.MustCompile("(?m)" + os.Args[1])
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		out, err := once(want, deadline, os.Args[2:])
+		if want.Match(out) && err == nil {
+			_, _ = os.Stdout.Write(out)
+			return
+		}
+		if time.Now().After(deadline) {
+			fail("until: no %q: %v\n%s", want, err, out)
+		}
+	}
+}
+
+// once runs a command until its output holds a match, it ends or time is up.
+func once(want *regexp.Regexp, deadline time.Time, args []string) (got []byte, err error) {
+	cmd := exec.Command(args[0], args[1:]...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		fail("until: %v", err)
+	}
+	if err := cmd.Start(); err != nil {
+		fail("until: %v", err)
+	}
+	stop := func() { _ = cmd.Process.Signal(syscall.SIGINT) }
+	late := time.AfterFunc(time.Until(deadline), stop)
+	defer late.Stop()
+	for b := make([]byte, 32<<10); err == nil; {
+		var n int
+		n, err = out.Read(b)
+		if got = append(got, b[:n]...); want.Match(got) {
+			stop()
+		}
+	}
+	return got, cmd.Wait()
+}
+
 // ready waits until the nodes of these people can be found: ready alice bob.
 func ready() {
 	for _, name := range os.Args[1:] {
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 			out, err := exec.Command(name, "status", "--json").CombinedOutput()
 			if err == nil && strings.Contains(string(out), `"ready":true`) {
 				break

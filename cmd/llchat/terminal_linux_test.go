@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,13 +38,12 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 }
 
 // onTerminal runs alice there and returns what the terminal got.
-func onTerminal(t *testing.T, work string, args ...string) (string, time.Duration) {
+func onTerminal(t *testing.T, work string, args ...string) string {
 	t.Helper()
 	ours, theirs := terminal(t)
 	cmd := exec.Command("alice", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, theirs
 	cmd.Env = append(os.Environ(), "WORK="+work, "LAN="+filepath.Join(work, "lan"), "TERM=xterm-256color", "XDG_RUNTIME_DIR=")
-	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +51,11 @@ func onTerminal(t *testing.T, work string, args ...string) (string, time.Duratio
 	var got bytes.Buffer
 	_, _ = got.ReadFrom(ours) // ends with an error when the program has ended
 	_ = cmd.Wait()
-	return got.String(), time.Since(began)
+	return got.String()
 }
 
 // Commands ask the terminal nothing: one that does not answer would hold them
-// up for seconds, and what was typed ahead would be lost.
+// up for seconds (lipgloss waits two), and what was typed ahead would be lost.
 func TestNoTerminalQueries(t *testing.T) {
 	work := t.TempDir()
 	if err := os.Mkdir(filepath.Join(work, "lan"), 0o700); err != nil {
@@ -73,12 +71,9 @@ func TestNoTerminalQueries(t *testing.T) {
 		"status":         "no node runs",
 		"completion csh": "llchat: error:",
 	} {
-		got, took := onTerminal(t, work, strings.Fields(args)...)
+		got := onTerminal(t, work, strings.Fields(args)...)
 		if strings.Contains(got, "\x1b") || !strings.Contains(got, want) {
 			t.Errorf("%s: %q; want %q and no escape", args, got, want)
-		}
-		if took > 2*time.Second { // what lipgloss would wait for an answer
-			t.Errorf("%s took %v", args, took)
 		}
 	}
 }
@@ -89,7 +84,7 @@ func TestPatienceOnTerminal(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(work, "lan"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	got, _ := onTerminal(t, work, "send", "bob", "x", "--timeout", "2s")
+	got := onTerminal(t, work, "send", "bob", "x", "--timeout", "2s")
 	if strings.Count(got, "llchat: waiting for bob ...") != 1 || !strings.Contains(got, "there is no peer") {
 		t.Errorf("%q", got)
 	}
