@@ -1,7 +1,7 @@
 package profile
 
 import (
-	"unsafe"
+	"reflect"
 
 	"golang.org/x/sys/windows"
 )
@@ -28,4 +28,5 @@ func (s *secret) wipe() {
 	s.page = nil
 }
 
-func pageOf(page []byte) uintptr { return uintptr(unsafe.Pointer(&page[0])) }
+// pageOf is where the octets lie; what is on the heap does not move.
+func pageOf(page []byte) uintptr { return reflect.ValueOf(page).Pointer() }
