@@ -42,8 +42,14 @@ func get(t *testing.T, s *Store, peer identity.Pin, dir Direction, n int) Messag
 // everywhere runs do in memory and on disk.
 func everywhere(t *testing.T, do func(*testing.T, *Store)) {
 	t.Helper()
-	t.Run("memory", func(t *testing.T) { do(t, memory(t)) })
-	t.Run("disk", func(t *testing.T) { do(t, open(t, dbPath(t))) })
+	for name, store := range map[string]func(testing.TB) *Store{
+		"memory": memory, "disk": func(t testing.TB) *Store { return open(t, dbPath(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			do(t, store(t))
+		})
+	}
 }
 
 func consistent(t *testing.T, s *Store) {
@@ -234,6 +240,7 @@ func TestRetractWaiting(t *testing.T) {
 
 // The outbox counts what corrections make of it (L-14).
 func TestL14Corrections(t *testing.T) {
+	t.Parallel()
 	s := memory(t)
 	big := strings.Repeat("x", maxBody)
 	add(t, s, out(bob, 0, big))

@@ -3,7 +3,9 @@ package history
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,11 +25,32 @@ type disk struct {
 	syncs atomic.Bool  // fsync fails
 }
 
-var faulty = func() *disk {
+var disks atomic.Int64
+
+// newDisk makes a disk for one test, and says what opens a store on it.
+func newDisk(t *testing.T) (*disk, config) {
+	t.Helper()
 	d := &disk{VFS: vfs.Find("")}
-	vfs.Register("faulty", adiantum.Wrap(blocks{d}, nil))
-	return d
-}()
+	d.heal()
+	name := fmt.Sprint("faulty", disks.Add(1))
+	vfs.Register(name, adiantum.Wrap(blocks{d}, nil))
+	t.Cleanup(func() { vfs.Unregister(name) })
+	return d, config{vfs: name, steps: migrations}
+}
+
+// faultEnv makes tests fail at every point in place of a sample: any value.
+const faultEnv = "LLCHAT_SOAK_FAULTS"
+
+// faultPoints picks few of n points at which something is to fail, always the
+// same ones, the first and the last among them.
+func faultPoints(n, few int) []int {
+	points := rand.New(rand.NewPCG(174, uint64(n))).Perm(n)
+	if os.Getenv(faultEnv) == "" && few < n {
+		points = append(slices.DeleteFunc(points, func(p int) bool { return p == 0 || p == n-1 })[:few-2], 0, n-1)
+	}
+	slices.Sort(points)
+	return points
+}
 
 func (d *disk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	f, flags, err := vfsutil.WrapOpenFilename(d.VFS, name, flags)
@@ -63,28 +86,29 @@ func (d *disk) heal() {
 	d.syncs.Store(false)
 }
 
-func openFaulty(t *testing.T, path string) *Store {
+func openFaulty(t *testing.T, path string) (*Store, *disk) {
 	t.Helper()
-	faulty.heal()
-	s, err := config{vfs: "faulty", steps: migrations}.open(path, testKey)
+	faulty, cfg := newDisk(t)
+	s, err := cfg.open(path, testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { faulty.heal(); closeStore(t, s) })
-	return s
+	return s, faulty
 }
 
 // The disk is full after any number of writes: the message that does not fit
 // is an error that says so, all stored before stays, and once there is room
 // the same message can be sent.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	big := strings.Repeat("0123456789abcdef", 1<<10)
-	for room := range int64(40) {
+	for _, room := range faultPoints(40, 12) {
 		path := dbPath(t)
-		s := openFaulty(t, path)
+		s, faulty := openFaulty(t, path)
 		add(t, s, out(bob, 0, "before"))
 		stored := []string{"before"}
-		faulty.room.Store(room)
+		faulty.room.Store(int64(room))
 		var full *Error
 		failed, n := "", 1
 		for ; n < 50; n++ {
@@ -133,8 +157,9 @@ func TestDiskFull(t *testing.T) {
 // A call whose commit could not be synced is not told that it is stored; the
 // store goes on when the disk does.
 func TestSyncFails(t *testing.T) {
+	t.Parallel()
 	path := dbPath(t)
-	s := openFaulty(t, path)
+	s, faulty := openFaulty(t, path)
 	add(t, s, out(bob, 1, "before"))
 	faulty.syncs.Store(true)
 	var e *Error
@@ -179,11 +204,14 @@ func TestGroupWithOneBadCall(t *testing.T) {
 
 // What a failed transaction had remembered must not count (L-14).
 func TestRollbackForgets(t *testing.T) {
+	t.Parallel()
 	path := dbPath(t)
-	s := openFaulty(t, path)
-	for n := range 999 {
-		add(t, s, out(bob, n, "m"))
+	s, faulty := openFaulty(t, path)
+	list := make([]Message, 999)
+	for n := range list {
+		list[n] = out(bob, n, "m")
 	}
+	addAll(t, s, list)
 	faulty.room.Store(0)
 	for n := range 5 {
 		if _, _, err := s.Append(out(bob, 2000+n, "m")); !errors.Is(err, sqlite3.FULL) {
@@ -199,11 +227,12 @@ func TestRollbackForgets(t *testing.T) {
 
 // No first database on a full disk: an error, and no half-made file.
 func TestCreateOnFullDisk(t *testing.T) {
-	for room := range int64(30) {
+	t.Parallel()
+	for _, room := range faultPoints(30, 10) {
 		path := dbPath(t)
-		faulty.heal()
-		faulty.room.Store(room)
-		s, err := config{vfs: "faulty", steps: migrations}.open(path, testKey)
+		faulty, cfg := newDisk(t)
+		faulty.room.Store(int64(room))
+		s, err := cfg.open(path, testKey)
 		if err == nil {
 			faulty.heal()
 			closeStore(t, s)

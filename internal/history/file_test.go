@@ -87,11 +87,14 @@ func TestWrongKey(t *testing.T) {
 }
 
 func TestTruncatedFile(t *testing.T) {
+	t.Parallel()
 	original := dbPath(t)
 	s := open(t, original)
-	for n := range 300 {
-		add(t, s, in(bob, n, line))
+	list := make([]Message, 300)
+	for n := range list {
+		list[n] = in(bob, n, line)
 	}
+	addAll(t, s, list)
 	closeStore(t, s)
 	data, err := os.ReadFile(original)
 	if err != nil {
@@ -116,11 +119,14 @@ func TestTruncatedFile(t *testing.T) {
 }
 
 func TestDamagedPage(t *testing.T) {
+	t.Parallel()
 	path := dbPath(t)
 	s := open(t, path)
-	for n := range 2000 {
-		add(t, s, in(bob, n, line))
+	list := make([]Message, 2000)
+	for n := range list {
+		list[n] = in(bob, n, line)
 	}
+	addAll(t, s, list)
 	if err := s.Check(); err != nil {
 		t.Fatalf("Check of a sound store: %v", err)
 	}

@@ -79,7 +79,8 @@ func names(s *Store) (list []string, err error) {
 
 // a forgotten conversation is in no view, in no table and in no log.
 func TestR5_Forget(t *testing.T) {
-	const n = forgetBatch + 100
+	const n = forgetBatch + 50
+	t.Parallel()
 	everywhere(t, func(t *testing.T, s *Store) {
 		spoken(t, s, n)
 		if s.r != s.w {
@@ -116,7 +117,8 @@ func TestR5_Forget(t *testing.T) {
 // Cut off after the first commit: gone from every view at once, and the next
 // start removes the rest.
 func TestForgetGoesOn(t *testing.T) {
-	const n = 3 * forgetBatch
+	t.Parallel()
+	const n = forgetBatch + 50
 	path := dbPath(t)
 	s := open(t, path)
 	spoken(t, s, n)
@@ -220,7 +222,7 @@ func TestAll(t *testing.T) {
 
 // A full disk has a name of its own, and passes.
 func TestErrNoSpace(t *testing.T) {
-	s := openFaulty(t, dbPath(t))
+	s, faulty := openFaulty(t, dbPath(t))
 	add(t, s, in(bob, 1, "before"))
 	faulty.room.Store(0)
 	for what, do := range map[string]func() error{

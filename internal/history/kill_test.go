@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// killEnv is how many processes TestKill9 kills; D1 wants 1,000 once.
+// killEnv is how many processes TestKill9 kills in place of 8; D1 wants 1,000
+// once.
 const killEnv = "LLCHAT_SOAK_KILLS"
 
 const victims = 6 // goroutines of the killed process
@@ -105,7 +106,8 @@ type said struct {
 // TestKill9: whatever the store said was done is there after kill -9, at any
 // moment and again and again on the same file; numbers never come twice.
 func TestKill9(t *testing.T) {
-	kills := 20
+	t.Parallel()
+	kills := 8
 	if v := os.Getenv(killEnv); v != "" {
 		var err error
 		if kills, err = strconv.Atoi(v); err != nil {
@@ -129,7 +131,7 @@ func TestKill9(t *testing.T) {
 		}
 		before = highest
 		all = append(all, lines...)
-		if run%5 != 0 && run != kills-1 {
+		if run%4 != 0 && run != kills-1 {
 			continue // the next process opens what this one left
 		}
 		s := open(t, path)

@@ -240,12 +240,15 @@ func TestL14OutboxMessages(t *testing.T) {
 }
 
 func TestL14OutboxBytes(t *testing.T) {
+	t.Parallel()
 	path := dbPath(t)
 	s := open(t, path)
 	body := strings.Repeat("\u00e9", 16<<10) // 32 KiB, half as many characters
-	for n := range 256 {
-		add(t, s, out(bob, n, body))
+	list := make([]Message, 256)
+	for n := range list {
+		list[n] = out(bob, n, body)
 	}
+	addAll(t, s, list)
 	for range 2 {
 		if _, _, err := s.Append(out(bob, 999, "x")); !errors.Is(err, ErrFull) {
 			t.Fatalf("one octet over 8 MiB: %v, want ErrFull", err)

@@ -39,7 +39,8 @@ func TestSeqMonotonicOverRestarts(t *testing.T) {
 
 func TestSeqUniqueAmongGoroutines(t *testing.T) {
 	s := open(t, dbPath(t))
-	const each = 800
+	t.Parallel()
+	const each = 350 // four of eight take more numbers than one block has
 	var mu sync.Mutex
 	seen := map[uint64]bool{}
 	note := func(n uint64) {
@@ -75,8 +76,9 @@ func TestSeqUniqueAmongGoroutines(t *testing.T) {
 // Many write and read at once: every conversation stays in order, and a
 // reader that follows the numbers misses nothing.
 func TestConcurrentReadersAndWriters(t *testing.T) {
+	t.Parallel()
 	s := open(t, dbPath(t))
-	const writers, each = 8, 150
+	const writers, each = 8, 100
 	var writing, reading sync.WaitGroup
 	stop := make(chan struct{})
 	for w := range writers {
