@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +29,7 @@ var people = map[string]byte{"alice": 2, "bob": 3, "mallory": 4, "parrot": 5}
 
 func TestMain(m *testing.M) {
 	commands := map[string]func(){
+		"before":   before,
 		"exits":    exits,
 		"ready":    ready,
 		"together": together,
@@ -64,6 +66,26 @@ func exits() {
 	}
 	if got := cmd.ProcessState.ExitCode(); got != want {
 		fail("exits: %q gave %d, want %d", os.Args[2:], got, want)
+	}
+}
+
+// before prints the history of a person before the message in a file of JSON:
+// before alice bob FILE.
+func before() {
+	line, err := os.ReadFile(os.Args[3])
+	if err != nil {
+		fail("before: %v", err)
+	}
+	var m struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(line, &m); err != nil || m.ID == "" {
+		fail("before: no id in %s: %v", line, err)
+	}
+	cmd := exec.Command(os.Args[1], "history", os.Args[2], "--before", m.ID)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		fail("before: %v", err)
 	}
 }
 

@@ -52,6 +52,17 @@ type API interface {
 	Accept(ctx context.Context, who string) (Peer, error)
 	Block(ctx context.Context, who string) (Peer, error)
 
+	// Unblock makes a blocked key one that nobody knows again.
+	Unblock(ctx context.Context, who string) (Peer, error)
+
+	// Rename changes the name under which a contact is kept here, and only here;
+	// one that is taken gets a number.
+	Rename(ctx context.Context, who, petname string) (Peer, error)
+
+	// Forget removes a contact and the whole conversation here, and only here:
+	// it is overwritten on disk. The key is one that nobody knows from then on.
+	Forget(ctx context.Context, who string) error
+
 	// Add looks for somebody at an address, without multicast: IPv4, IPv6 or a
 	// host name, with or without a port. The key that answers is shown, and is
 	// looked for there from then on; it is not pinned before something is sent
@@ -70,6 +81,15 @@ type API interface {
 	// History returns at most n messages before the given row (0: the
 	// newest), oldest first.
 	History(ctx context.Context, who string, before int64, n int) ([]Message, error)
+
+	// Message is one message of a conversation, by its id.
+	Message(ctx context.Context, who, id string) (Message, error)
+
+	// Export returns at most n messages of every conversation, with who those of
+	// one, after the given row (0: from the beginning), in the order in which
+	// they were first seen here, corrections applied. None means that there are
+	// no more; it holds little at a time, so all of a long history can be read.
+	Export(ctx context.Context, who string, after int64, n int) ([]Message, error)
 
 	// Focus tells which conversation a person looks at right now, by Peer.Key;
 	// empty for none. Its other end is checked when it falls silent.
@@ -291,9 +311,10 @@ type Status struct {
 	Interfaces  []Interface   `json:"interfaces"`
 	Visibility  string        `json:"visibility"`
 	Strangers   string        `json:"strangers"`
-	Running     bool          `json:"running"` // a node holds the profile
-	Ready       bool          `json:"ready"`   // can be found and dialled
-	Fresh       bool          `json:"fresh"`   // the user never chose a nick: show the welcome
+	Running     bool          `json:"running"`          // a node holds the profile
+	Ready       bool          `json:"ready"`            // can be found and dialled
+	Locked      bool          `json:"locked,omitempty"` // by its passphrase: nothing more is known
+	Fresh       bool          `json:"fresh"`            // the user never chose a nick: show the welcome
 	Discovery   Discovery     `json:"discovery"`
 	Profile     string        `json:"profile"`
 	PostQuantum bool          `json:"postQuantum"`

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -204,6 +205,10 @@ func (n *Node) mark(pin identity.Pin, id string, s history.State, reason string)
 
 // storeFailed tells the user that the disk does not take messages.
 func (n *Node) storeFailed(err error) {
+	if errors.Is(err, history.ErrDamaged) {
+		_ = n.damaged(err)
+		return
+	}
 	n.setHealth(healthStore, "a message could not be stored: "+err.Error(), "make room on the disk")
 }
 

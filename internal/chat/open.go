@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"llchat/internal/history"
 	"llchat/internal/identity"
 	"llchat/internal/mdns"
 	"llchat/internal/peer"
@@ -131,7 +130,9 @@ func (n *Node) openProfile() (err error) {
 		return err
 	}
 	var created bool
-	if n.id, created, err = identity.Load(n.prof); err != nil {
+	if n.id, created, err = identity.Load(n.prof); errors.Is(err, profile.ErrSealed) {
+		return ErrProfileLocked
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", n.prof.Path("identity"), err)
 	}
 	if created {
@@ -140,7 +141,7 @@ func (n *Node) openProfile() (err error) {
 	if n.trust, err = trust.Open(n.prof); err != nil {
 		return fmt.Errorf("%s: %w", n.prof.Path("trust"), err)
 	}
-	if n.hist, err = openHistory(n.prof); err != nil {
+	if err := n.openHistory(); err != nil {
 		return err
 	}
 	return n.openSettings()
@@ -150,6 +151,9 @@ func (n *Node) openProfile() (err error) {
 func takeProfile(opt Options) (*profile.Profile, error) {
 	var p *profile.Profile
 	var err error
+	if opt.Held != nil {
+		return opt.Held.p, nil
+	}
 	if opt.Temporary {
 		p, err = profile.Temporary()
 	} else {
@@ -172,16 +176,6 @@ func openProfile(nameOrDir string) (*profile.Profile, error) {
 	}
 	return profile.Open(dir)
 }
-
-func openHistory(p *profile.Profile) (*history.Store, error) {
-	key, err := p.StoreKey()
-	if err != nil {
-		return nil, fmt.Errorf("store key: %w", err)
-	}
-	return history.Open(p.Path(historyFile), key)
-}
-
-const historyFile = "history.db"
 
 // openSettings reads the settings, applies the options over them, and makes
 // the names that llchat generates (spec 3).

@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Profile    string   // name or folder; empty is the default profile
 	Temporary  bool     // a throw-away profile in place of Profile
+	Held       *Held    // in place of Profile; the node closes it, also one that does not come to be
 	Passive    bool     // browse and dial, but never publish and never listen
 	Hold       bool     // without a nick yet: not on the wire until Set gives one
 	Nick       string   // the rest: kept settings, overridden when not empty

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"llchat/internal/history"
+	"llchat/internal/identity"
 	"llchat/internal/safetext"
 )
 
@@ -103,7 +104,41 @@ func (n *Node) History(ctx context.Context, who string, before int64, max int) (
 		for _, m := range stored {
 			page = append(page, n.face(m))
 		}
-		return err
+		return n.damaged(err)
+	})
+	return page, err
+}
+
+// Message implements API.
+func (n *Node) Message(ctx context.Context, who, id string) (Message, error) {
+	var m Message
+	err := n.call(ctx, func() error {
+		stored, err := n.stored(who, id)
+		if err == nil {
+			m = n.face(stored)
+		}
+		return n.damaged(err)
+	})
+	return m, err
+}
+
+// Export implements API.
+func (n *Node) Export(ctx context.Context, who string, after int64, most int) ([]Message, error) {
+	var page []Message
+	err := n.call(ctx, func() error {
+		var with *identity.Pin
+		if who != "" {
+			row, err := n.resolve(who)
+			if err != nil || row.Fingerprint.IsZero() {
+				return err // a claim has no past
+			}
+			with = &row.Fingerprint
+		}
+		stored, err := n.hist.After(with, after, most)
+		for _, m := range stored {
+			page = append(page, n.face(m))
+		}
+		return n.damaged(err)
 	})
 	return page, err
 }
@@ -142,7 +177,7 @@ func (n *Node) replay(ctx context.Context, after uint64) ([]Event, error) {
 		for _, f := range facts {
 			events = append(events, n.faceFact(f))
 		}
-		return err
+		return n.damaged(err)
 	})
 	return events, err
 }

@@ -213,6 +213,11 @@ func writingError(err error) error {
 			Text: "too much waits for this peer already",
 			Hint: "it goes out when the peer is here again; then there is room",
 		}
+	case errors.Is(err, history.ErrNoSpace):
+		return &Error{
+			Code: CodeError, Text: "the disk is full: the message is neither kept nor sent",
+			Hint: "make room on the disk and send it again; nothing that was kept is lost",
+		}
 	case errors.Is(err, history.ErrNotFound):
 		return noSuchMessage()
 	case errors.Is(err, history.ErrGone):
@@ -316,7 +321,7 @@ func (n *Node) Search(ctx context.Context, query, who string, before int64, most
 		for _, m := range list {
 			found = append(found, n.face(m))
 		}
-		return writingError(err)
+		return n.damaged(writingError(err))
 	})
 	return found, err
 }

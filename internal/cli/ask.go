@@ -109,6 +109,8 @@ func statusText(s chat.Status) string {
 	var b strings.Builder
 	state := "no node runs"
 	switch {
+	case s.Locked:
+		state = "locked: llchat unlock asks for the passphrase"
 	case s.Ready && s.Name.IsEmpty():
 		state = "running without a name"
 	case s.Ready:
@@ -116,10 +118,13 @@ func statusText(s chat.Status) string {
 	case s.Running:
 		state = "running, not announced yet"
 	}
-	fmt.Fprintf(&b, "%s\nnick         %s\nstatus       %s\nfingerprint  %s\n", state, s.Nick,
-		strings.TrimSpace(string(s.Status)+" "+s.Message.String()), strings.Join(s.Fingerprint.Groups(), " "))
+	fmt.Fprintf(&b, "%s\nnick         %s\nstatus       %s\n", state, s.Nick,
+		strings.TrimSpace(string(s.Status)+" "+s.Message.String()))
+	if !s.Locked {
+		fmt.Fprintf(&b, "fingerprint  %s\n", strings.Join(s.Fingerprint.Groups(), " "))
+	}
 	fmt.Fprintf(&b, "visibility   %s\nstrangers    %s\nprofile      %s\n", s.Visibility, s.Strangers, s.Profile)
-	if s.Running {
+	if s.Running && !s.Locked {
 		fmt.Fprintf(&b, "port         %d\n", s.Port)
 	}
 	b.WriteString(discoveryText(s.Discovery))
@@ -147,6 +152,9 @@ func (a *app) whoami(ctx context.Context) error {
 	s, err := r.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if s.Locked {
+		return chat.ErrProfileLocked
 	}
 	v, err := typed("whoami", self{s.Name, s.Nick, s.Fingerprint, s.Fingerprint.Groups()})
 	if err != nil {

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -56,11 +57,15 @@ type app struct {
 	logLevel   string
 	debugWire  string
 	help       bool // --help of llchat itself
+	secretFile string
 
 	tree    *cobra.Command
 	err     error // what went wrong, see command
 	connect func(ctx context.Context, what need) (*reached, error)
 	isTTY   func(any) bool
+	secret  []byte                              // the passphrase between being given and being used
+	lines   *bufio.Reader                       // of standard input, when passphrases come from there
+	prompt  func(prompt string) ([]byte, error) // in place of the terminal; nil outside of tests
 }
 
 // Run does what args say and returns the exit code of cli.md. SIGINT, SIGTERM
@@ -146,6 +151,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.debugWire, "debug-wire", "", "`FILE` write the streams to this file, without their texts")
 	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions(
 		[]cobra.Completion{"error", "warn", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp))
+	f.StringVar(&a.secretFile, "passphrase-file", "", "`FILE` the passphrase is its first line (- is standard input)")
 	opt.add(root)
 	root.Flags().Bool("version", false, "the version of llchat")
 	root.Flags().VarPF((*helpFlag)(&a.help), "help", "h", "this help").NoOptDefVal = "true"
@@ -153,6 +159,9 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.nodeCommands()...)
 	root.AddCommand(a.askCommands()...)
 	root.AddCommand(a.doCommands()...)
+	root.AddCommand(a.pastCommands()...)
+	root.AddCommand(a.rosterCommands()...)
+	root.AddCommand(a.secretCommands()...)
 	root.AddCommand(a.selfCommands()...)
 	root.SetHelpCommand(a.helpCommand())
 	return root

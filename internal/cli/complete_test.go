@@ -44,7 +44,7 @@ func TestCompletion(t *testing.T) {
 	t.Setenv("LLCHAT_HOME", t.TempDir())
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	for args, want := range map[string]string{
-		"s":                    "send set status",
+		"s":                    "search send set status",
 		"set ":                 "nick status message visibility strangers mdns discovery-domain discovery-server discovery-key first last email jid avatar",
 		"set status ":          "avail away dnd",
 		"set strangers ":       "ask accept refuse",
@@ -58,7 +58,7 @@ func TestCompletion(t *testing.T) {
 		"send ":                "",
 		"send bob ":            "",
 		"--log-level ":         "error warn info debug",
-		"help se":              "send set",
+		"help se":              "search send set",
 	} {
 		words := strings.Split("__complete "+args, " ")
 		var got []string

@@ -88,7 +88,8 @@ func (a *app) nodeCommands() []*cobra.Command {
 
 // running is a node of this process with its control socket.
 type running struct {
-	*chat.Node
+	*guard
+	first   *chat.Node // the one that was opened; there may be another now
 	socket  *control.Listener
 	served  sync.WaitGroup
 	stop    context.CancelFunc
@@ -111,17 +112,27 @@ func (a *app) open(ctx context.Context, opt chat.Options) (*running, error) {
 	if err := a.openLogs(&opt, places.Log, r); err != nil {
 		return nil, errors.Join(err, r.release())
 	}
-	if r.Node, err = chat.Open(ctx, opt); err != nil {
+	if opt.Held == nil {
+		opt.Held, err = a.hold(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.release())
+	}
+	if r.first, err = chat.Open(ctx, opt); err != nil {
 		_ = r.release()
 		return nil, err
 	}
+	r.guard = newGuard(a.profile, opt.Passive, r.first, func(ctx context.Context, held *chat.Held) (*chat.Node, error) {
+		opt.Held = held
+		return chat.Open(ctx, opt)
+	})
 	if r.socket, err = control.Listen(places.Socket); err != nil {
 		return nil, errors.Join(err, r.end())
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.served.Go(func() {
-		if err := control.Serve(serving, r.socket, r.Node); err != nil {
+		if err := control.Serve(serving, r.socket, r.guard); err != nil {
 			opt.Log.Error("Control socket ended", "err", err)
 		}
 	})
@@ -162,7 +173,7 @@ func (r *running) end() error {
 	if r.socket != nil {
 		_ = r.socket.Close()
 	}
-	err := r.Close(ctx)
+	err := r.close(ctx)
 	r.stop()
 	r.served.Wait()
 	return errors.Join(err, r.release())
@@ -189,15 +200,18 @@ func (a *app) daemon(ctx context.Context, o nodeFlags, bot func(context.Context,
 	var work sync.WaitGroup
 	if bot != nil {
 		work.Go(func() {
-			if err := bot(ctx, r.Node); err != nil {
+			if err := bot(ctx, r.guard); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	err = a.sayReady(ctx, r.Node)
+	err = a.sayReady(ctx, r.first)
 	if err == nil {
-		<-ctx.Done()
-		err = context.Cause(ctx)
+		select {
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-r.over:
+		}
 	}
 	notify("STOPPING=1")
 	cancel(nil)
@@ -250,6 +264,10 @@ func notify(state string) {
 func (a *app) window(ctx context.Context, o nodeFlags) error {
 	opt := o.options()
 	opt.Hold = true
+	var err error
+	if opt.Held, err = a.beforehand(ctx); err != nil {
+		return calm(ctx, err)
+	}
 	return a.show(ctx, a.windowOptions(), func(ctx context.Context) (engine, error) {
 		r, err := a.take(ctx, opt)
 		if errors.Is(err, chat.ErrLocked) {
@@ -258,8 +276,26 @@ func (a *app) window(ctx context.Context, o nodeFlags) error {
 		if err != nil {
 			return engine{}, err
 		}
-		return engine{API: r.Node, end: r.end}, nil
+		return engine{API: r.guard, end: r.end, lockable: r.guard, over: r.over}, nil
 	})
+}
+
+// beforehand asks for a passphrase while the screen is not the window's yet,
+// also for a node that runs and is locked.
+func (a *app) beforehand(ctx context.Context) (*chat.Held, error) {
+	held, err := a.hold(ctx)
+	if !errors.Is(err, chat.ErrLocked) {
+		return held, err
+	}
+	client, err := a.client(ctx)
+	if client == nil {
+		return nil, err // it is starting or ending: opening waits for it
+	}
+	defer func() { _ = client.Close() }()
+	if s, err := client.Status(ctx); err != nil || !s.Locked {
+		return nil, err
+	}
+	return nil, a.unlock(ctx, client)
 }
 
 // attach reaches the node that holds the profile. What the flags ask of it is
@@ -284,7 +320,8 @@ func (a *app) attach(ctx context.Context, o nodeFlags) (engine, error) {
 			return engine{}, errors.Join(err, client.Close())
 		}
 	}
-	return engine{API: client, end: func() error {
+	w := &watched{Client: client}
+	return engine{API: w, lockable: w, end: func() error {
 		_ = client.Close() // the node runs on
 		return nil
 	}}, nil

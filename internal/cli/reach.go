@@ -9,6 +9,7 @@ import (
 
 	"llchat/internal/chat"
 	"llchat/internal/cli/control"
+	"llchat/internal/health"
 )
 
 const (
@@ -97,15 +98,38 @@ func (a *app) reachOnce(ctx context.Context, what need) (*reached, error) {
 		}
 		return &reached{API: n, end: func() { _ = n.end() }}, nil
 	}
-	n, err := chat.OpenOffline(ctx, a.profile)
+	held, err := a.hold(ctx)
 	if err != nil {
 		return nil, err
 	}
+	n, err := chat.Open(ctx, chat.Options{Profile: a.profile, Held: held, Passive: true, Network: chat.Nowhere()})
+	if err != nil {
+		return nil, err
+	}
+	a.warn(ctx, n)
 	return &reached{API: n, end: func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 		defer cancel()
 		_ = n.Close(end)
 	}}, nil
+}
+
+// warn says what was found wrong with the disk by a command that has no health
+// to show it in.
+func (a *app) warn(ctx context.Context, n *chat.Node) {
+	s, err := n.Status(ctx)
+	if err != nil || a.json {
+		return
+	}
+	for _, h := range s.Health {
+		if h.Severity < health.Warning {
+			continue
+		}
+		fmt.Fprintf(a.Stderr, "llchat: %s: %s\n", h.Severity, oneLine(h.Text))
+		if h.Hint != "" {
+			fmt.Fprintf(a.Stderr, "llchat: hint: %s\n", oneLine(h.Hint))
+		}
+	}
 }
 
 // take opens a node that stays. A node that runs already is ErrLocked at

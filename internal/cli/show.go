@@ -3,124 +3,172 @@ package cli
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"llchat/internal/chat"
+	"llchat/internal/cli/control"
 )
 
 // engine is what a window shows, and how to part with it.
 type engine struct {
 	chat.API
-	end func() error
+	end      func() error
+	lockable lockable        // nil: it has no passphrase
+	over     <-chan struct{} // closed when the profile was destroyed
+}
+
+// lockable is an engine whose keys may be taken away.
+type lockable interface {
+	onLock(blank func())
+	locked() bool
+	Unlock(ctx context.Context, passphrase []byte) error
 }
 
 // show opens the window at once and its engine beside it: a first frame waits
-// for no disk. A failure to open ends the window and is the result.
+// for no disk. A failure to open ends the window and is the result. A window
+// whose engine is locked goes, and comes back with the passphrase.
 func (a *app) show(ctx context.Context, o WindowOptions, open func(context.Context) (engine, error)) error {
-	windowCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	e := &early{opened: make(chan struct{})}
+	e := newEarly()
+	view := newView(ctx)
 	go func() {
 		defer close(e.opened)
-		if e.engine, e.err = open(windowCtx); e.err != nil {
-			cancel()
+		if e.engine, e.err = open(view.ctx); e.err != nil {
+			view.cancel()
+			return
 		}
+		view.follow(e.engine)
 	}()
-	err := a.Window(windowCtx, e, o)
-	cancel()
+	err := view.run(a, e, o)
 	<-e.opened
 	if e.err != nil {
 		return calm(ctx, e.err)
 	}
+	for err == nil && ctx.Err() == nil && e.engine.lockable != nil && e.engine.lockable.locked() {
+		if err = a.unlockFor(ctx, e.engine.lockable, o); err != nil {
+			break
+		}
+		view = newView(ctx)
+		view.follow(e.engine)
+		err = view.run(a, e.engine.API, o)
+	}
 	return errors.Join(calm(ctx, err), e.engine.end())
 }
 
-// early is the API of an engine that is still being opened: calls wait for it.
-type early struct {
-	opened chan struct{} // the following is set once it is closed
-	engine engine
-	err    error
+// unlockFor asks for the passphrase where the window was. In line mode, where
+// somebody may still be reading the lines, nothing is asked.
+func (a *app) unlockFor(ctx context.Context, l lockable, o WindowOptions) error {
+	if o.Plain {
+		return chat.ErrProfileLocked
+	}
+	var err error
+	if a.secret, err = a.passphrase(ctx, "Locked. Passphrase"); err != nil {
+		return err
+	}
+	return a.tryOut(ctx, func(secret []byte) error { return l.Unlock(ctx, secret) })
 }
 
-func (e *early) api(ctx context.Context) (chat.API, error) {
-	select {
-	case <-e.opened:
-		return e.engine.API, e.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// view is a window from its opening to its end.
+type view struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	gone   chan struct{} // the window is not on the screen any more
+}
+
+func newView(ctx context.Context) *view {
+	v := &view{gone: make(chan struct{})}
+	v.ctx, v.cancel = context.WithCancel(ctx)
+	return v
+}
+
+func (v *view) run(a *app, api chat.API, o WindowOptions) error {
+	defer v.cancel()
+	defer close(v.gone)
+	return a.Window(v.ctx, api, o)
+}
+
+// follow ends the window when its engine is locked or destroyed.
+func (v *view) follow(e engine) {
+	if e.lockable != nil {
+		e.lockable.onLock(func() {
+			v.cancel()
+			select {
+			case <-v.gone:
+			case <-time.After(blankTime):
+			}
+		})
+	}
+	if e.over != nil {
+		go func() {
+			select {
+			case <-e.over:
+				v.cancel()
+			case <-v.ctx.Done():
+			}
+		}()
 	}
 }
 
-// with makes a call that has a result once the engine is there.
-func with[T any](ctx context.Context, e *early, call func(chat.API) (T, error)) (T, error) {
-	api, err := e.api(ctx)
+// watched is the client of a running node behind a window: when the node is
+// locked, the window goes too.
+type watched struct {
+	*control.Client
+	isLocked atomic.Bool
+
+	mu    sync.Mutex // guards blank
+	blank func()
+}
+
+func (w *watched) onLock(blank func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blank = blank
+}
+
+func (w *watched) locked() bool { return w.isLocked.Load() }
+
+// Unlock implements chat.Secrets.
+func (w *watched) Unlock(ctx context.Context, passphrase []byte) error {
+	err := w.Client.Unlock(ctx, passphrase)
+	w.isLocked.Store(err != nil)
+	return err
+}
+
+// Subscribe implements chat.API.
+func (w *watched) Subscribe(ctx context.Context, since uint64) (chat.Feed, error) {
+	feed, err := w.Client.Subscribe(ctx, since)
 	if err != nil {
-		var none T
-		return none, err
+		w.look(ctx)
+		return nil, err
 	}
-	return call(api)
+	return &watchedFeed{feed, w}, nil
 }
 
-// Status implements chat.API, as do the following.
-func (e *early) Status(ctx context.Context) (chat.Status, error) {
-	return with(ctx, e, func(a chat.API) (chat.Status, error) { return a.Status(ctx) })
+// look asks whether it was a lock that ended the events.
+func (w *watched) look(ctx context.Context) {
+	s, err := w.Status(ctx)
+	if err != nil || !s.Locked {
+		return
+	}
+	w.isLocked.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.blank != nil {
+		go w.blank() // it waits for the window, which may wait for us
+	}
 }
 
-func (e *early) Peers(ctx context.Context) ([]chat.Peer, error) {
-	return with(ctx, e, func(a chat.API) ([]chat.Peer, error) { return a.Peers(ctx) })
+type watchedFeed struct {
+	chat.Feed
+	w *watched
 }
 
-func (e *early) Requests(ctx context.Context) ([]chat.Request, error) {
-	return with(ctx, e, func(a chat.API) ([]chat.Request, error) { return a.Requests(ctx) })
-}
-
-func (e *early) Send(ctx context.Context, who, text string) (chat.Message, error) {
-	return with(ctx, e, func(a chat.API) (chat.Message, error) { return a.Send(ctx, who, text) })
-}
-
-func (e *early) Accept(ctx context.Context, who string) (chat.Peer, error) {
-	return with(ctx, e, func(a chat.API) (chat.Peer, error) { return a.Accept(ctx, who) })
-}
-
-func (e *early) Block(ctx context.Context, who string) (chat.Peer, error) {
-	return with(ctx, e, func(a chat.API) (chat.Peer, error) { return a.Block(ctx, who) })
-}
-
-func (e *early) Add(ctx context.Context, address string) (chat.Peer, error) {
-	return with(ctx, e, func(a chat.API) (chat.Peer, error) { return a.Add(ctx, address) })
-}
-
-func (e *early) Set(ctx context.Context, key, value string) error {
-	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.Set(ctx, key, value) })
-	return err
-}
-
-func (e *early) Avatar(ctx context.Context, who string) ([]byte, error) {
-	return with(ctx, e, func(a chat.API) ([]byte, error) { return a.Avatar(ctx, who) })
-}
-
-func (e *early) History(ctx context.Context, who string, before int64, n int) ([]chat.Message, error) {
-	return with(ctx, e, func(a chat.API) ([]chat.Message, error) { return a.History(ctx, who, before, n) })
-}
-
-func (e *early) Focus(ctx context.Context, key string) error {
-	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.Focus(ctx, key) })
-	return err
-}
-
-func (e *early) View(ctx context.Context, keys []string) error {
-	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.View(ctx, keys) })
-	return err
-}
-
-func (e *early) Draft(ctx context.Context, key string) (string, error) {
-	return with(ctx, e, func(a chat.API) (string, error) { return a.Draft(ctx, key) })
-}
-
-func (e *early) SetDraft(ctx context.Context, key, text string) error {
-	_, err := with(ctx, e, func(a chat.API) (struct{}, error) { return struct{}{}, a.SetDraft(ctx, key, text) })
-	return err
-}
-
-func (e *early) Subscribe(ctx context.Context, since uint64) (chat.Feed, error) {
-	return with(ctx, e, func(a chat.API) (chat.Feed, error) { return a.Subscribe(ctx, since) })
+// Next implements chat.Feed.
+func (f *watchedFeed) Next(ctx context.Context) ([]chat.Event, error) {
+	events, err := f.Feed.Next(ctx)
+	if err != nil && ctx.Err() == nil {
+		f.w.look(ctx)
+	}
+	return events, err
 }

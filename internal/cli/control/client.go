@@ -248,6 +248,47 @@ func (c *Client) Block(ctx context.Context, who string) (p chat.Peer, err error)
 	return p, c.call(ctx, "block", params{Who: who}, &p)
 }
 
+// Unblock implements chat.API.
+func (c *Client) Unblock(ctx context.Context, who string) (p chat.Peer, err error) {
+	return p, c.call(ctx, "unblock", params{Who: who}, &p)
+}
+
+// Rename implements chat.API.
+func (c *Client) Rename(ctx context.Context, who, petname string) (p chat.Peer, err error) {
+	return p, c.call(ctx, "rename", params{Who: who, Petname: petname}, &p)
+}
+
+// Forget implements chat.API.
+func (c *Client) Forget(ctx context.Context, who string) error {
+	return c.call(ctx, "forget", params{Who: who}, nil)
+}
+
+// Message implements chat.API.
+func (c *Client) Message(ctx context.Context, who, id string) (m chat.Message, err error) {
+	return m, c.call(ctx, "message", params{Who: who, ID: id}, &m)
+}
+
+// Export implements chat.API.
+func (c *Client) Export(ctx context.Context, who string, after int64, n int) (m []chat.Message, err error) {
+	return m, c.call(ctx, "export", params{Who: who, After: after, Most: n}, &m)
+}
+
+// SetPassphrase implements chat.Secrets.
+func (c *Client) SetPassphrase(ctx context.Context, old, passphrase []byte) error {
+	return c.call(ctx, "passphrase", params{Old: old, New: passphrase}, nil)
+}
+
+// Lock implements chat.Secrets.
+func (c *Client) Lock(ctx context.Context) error { return c.call(ctx, "lock", params{}, nil) }
+
+// Unlock implements chat.Secrets.
+func (c *Client) Unlock(ctx context.Context, passphrase []byte) error {
+	return c.call(ctx, "unlock", params{Old: passphrase}, nil)
+}
+
+// Panic implements chat.Secrets.
+func (c *Client) Panic(ctx context.Context) error { return c.call(ctx, "panic", params{}, nil) }
+
 // Add implements chat.API.
 func (c *Client) Add(ctx context.Context, address string) (p chat.Peer, err error) {
 	return p, c.call(ctx, "add", params{Address: address}, &p)

@@ -77,6 +77,11 @@ type params struct {
 	Query   string   `json:"query,omitempty"`
 	Writes  bool     `json:"writes,omitempty"`
 
+	Petname string `json:"petname,omitempty"`
+	After   int64  `json:"after,omitempty"`
+	Old     []byte `json:"old,omitempty"` // passphrases, in base64
+	New     []byte `json:"new,omitempty"`
+
 	Writing *chat.Writing `json:"writing,omitempty"`
 }
 

@@ -240,11 +240,22 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"search": func(ctx context.Context, a chat.API, p params) (any, error) {
 		return a.Search(ctx, p.Query, p.Who, p.Before, p.page())
 	},
-	"accept": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Accept(ctx, p.Who) },
-	"block":  func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
-	"add":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
-	"set":    func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
-	"avatar": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
+	"accept":  func(ctx context.Context, a chat.API, p params) (any, error) { return a.Accept(ctx, p.Who) },
+	"block":   func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
+	"unblock": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Unblock(ctx, p.Who) },
+	"rename":  func(ctx context.Context, a chat.API, p params) (any, error) { return a.Rename(ctx, p.Who, p.Petname) },
+	"forget":  func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Forget(ctx, p.Who) },
+	"message": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Message(ctx, p.Who, p.ID) },
+	"export": func(ctx context.Context, a chat.API, p params) (any, error) {
+		return a.Export(ctx, p.Who, p.After, p.page())
+	},
+	"passphrase": secret(func(ctx context.Context, s chat.Secrets, p params) error { return s.SetPassphrase(ctx, p.Old, p.New) }),
+	"lock":       secret(func(ctx context.Context, s chat.Secrets, _ params) error { return s.Lock(ctx) }),
+	"unlock":     secret(func(ctx context.Context, s chat.Secrets, p params) error { return s.Unlock(ctx, p.Old) }),
+	"panic":      secret(func(ctx context.Context, s chat.Secrets, _ params) error { return s.Panic(ctx) }),
+	"add":        func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
+	"set":        func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
+	"avatar":     func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
 	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
 		return a.History(ctx, p.Who, p.Before, p.page())
 	},
@@ -254,6 +265,19 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"setDraft": func(ctx context.Context, a chat.API, p params) (any, error) {
 		return nil, a.SetDraft(ctx, p.Key, p.Text)
 	},
+}
+
+// secret is a method for what has keys. What it was given is overwritten.
+func secret(do func(context.Context, chat.Secrets, params) error) func(context.Context, chat.API, params) (any, error) {
+	return func(ctx context.Context, a chat.API, p params) (any, error) {
+		defer clear(p.Old)
+		defer clear(p.New)
+		s, ok := a.(chat.Secrets)
+		if !ok {
+			return nil, &chat.Error{Code: chat.CodeUsage, Text: "this node cannot be locked"}
+		}
+		return nil, do(ctx, s, p)
+	}
 }
 
 // Messages in one page of history: when nothing is said, and at most.

@@ -1,0 +1,118 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"llchat/internal/health"
+	"llchat/internal/history"
+)
+
+const historyFile = "history.db"
+
+// damageMark is the file that tells the next start that the history is not
+// whole: not everything that is damaged keeps it from opening.
+const damageMark = historyFile + ".mend"
+
+// Codes of what was wrong with the history.
+const (
+	healthSalvaged = "history-salvaged" // in this start
+	healthDamaged  = "history-damaged"  // noticed while running
+	healthAside    = "history-aside"    // an earlier one is kept
+	healthLogLost  = "history-cut"
+)
+
+// openHistory opens the history. One that is damaged is set aside, and what
+// can be read of it carried over; the user is told in either case.
+func (n *Node) openHistory() error {
+	key, err := n.prof.StoreKey()
+	if err != nil {
+		return passphraseError(err)
+	}
+	defer clear(key[:])
+	path, marked := n.prof.Path(historyFile), n.damageMarked()
+	if !marked {
+		n.hist, err = history.Open(path, key)
+		if !errors.Is(err, history.ErrDamaged) {
+			n.tellAside(path)
+			return err
+		}
+	}
+	saved, err := history.Salvage(path, key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil {
+		n.log.Warn("History salvaged", "messages", saved.Messages, "gaps", saved.Gaps)
+		n.health.Set(health.Item{
+			Code: healthSalvaged, Severity: health.Warning, Text: salvagedText(saved),
+			Hint: "the damaged file is kept as " + saved.Aside, Since: time.Now(),
+		})
+	}
+	if n.hist, err = history.Open(path, key); err != nil {
+		return err
+	}
+	if err := os.Remove(n.prof.Path(damageMark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func salvagedText(s history.Salvaged) string {
+	text := fmt.Sprintf("the history was damaged: %d messages could be read and are here", s.Messages)
+	if s.Gaps > 0 {
+		text += fmt.Sprintf(", what stood in %d places is lost", s.Gaps)
+	}
+	return text
+}
+
+// tellAside tells, as long as it lies there, of a damaged history that was set
+// aside, and of a log that is gone.
+func (n *Node) tellAside(path string) {
+	if n.hist == nil {
+		return
+	}
+	if n.hist.LogLost() {
+		n.health.Set(health.Item{
+			Code: healthLogLost, Severity: health.Warning,
+			Text: "the log of the history is gone: what was written last before the crash may be missing", Since: time.Now(),
+		})
+	}
+	all, err := filepath.Glob(path + ".damaged-*")
+	if err != nil {
+		return
+	}
+	for _, name := range all {
+		if !strings.HasSuffix(name, "-wal") {
+			n.health.Set(health.Item{
+				Code: healthAside, Severity: health.Info, Text: "a damaged history is kept as " + name,
+				Hint: "remove it when nothing of it is wanted any more", Since: time.Now(),
+			})
+		}
+	}
+}
+
+func (n *Node) damageMarked() bool {
+	_, err := os.Lstat(n.prof.Path(damageMark))
+	return err == nil
+}
+
+// damaged follows a read or write that met damage: the user is told, and the
+// next start mends it. It returns what is to be said of the error.
+func (n *Node) damaged(err error) error {
+	if !errors.Is(err, history.ErrDamaged) {
+		return err
+	}
+	const text, hint = "the history is damaged: not all of it can be read",
+		"end llchat and start it again: it sets the damaged file aside and carries over what can be read"
+	n.healthItem(health.Error, healthDamaged, text, hint)
+	if e := n.prof.Create(damageMark, []byte(text+"\n")); e != nil && !errors.Is(e, fs.ErrExist) {
+		n.log.Error("Damage not marked", "err", e)
+	}
+	return &Error{Code: CodeError, Text: text, Hint: hint}
+}

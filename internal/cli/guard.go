@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"llchat/internal/chat"
+)
+
+const (
+	// lockTime is what the goodbye may take when the keys are to be forgotten.
+	lockTime = 2 * time.Second
+
+	// blankTime is what a window may take to write its drafts and go.
+	blankTime = 2 * time.Second
+)
+
+// guard is a node that can be locked: while it is, there is no node and no key
+// in this process, only the lock of the profile. It is a chat.API and the
+// chat.Secrets of the control socket.
+type guard struct {
+	forward
+	profile string
+	passive bool
+	reopen  func(context.Context, *chat.Held) (*chat.Node, error)
+
+	turn sync.Mutex // held while the node comes or goes
+
+	mu    sync.Mutex // guards the following
+	node  *chat.Node // nil while locked
+	held  *chat.Held // the profile meanwhile
+	blank func()     // ends what shows the node; waits for it
+
+	over chan struct{} // closed by Panic
+	once sync.Once
+}
+
+func newGuard(profile string, passive bool, node *chat.Node, reopen func(context.Context, *chat.Held) (*chat.Node, error)) *guard {
+	g := &guard{profile: profile, passive: passive, node: node, reopen: reopen, over: make(chan struct{})}
+	g.forward.api = func(context.Context) (chat.API, error) {
+		if n, _ := g.now(); n != nil {
+			return n, nil
+		}
+		return nil, chat.ErrProfileLocked
+	}
+	return g
+}
+
+func (g *guard) now() (*chat.Node, *chat.Held) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.node, g.held
+}
+
+func (g *guard) set(n *chat.Node, h *chat.Held) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.node, g.held = n, h
+}
+
+// onLock says what is to end before the keys go; nil: nothing.
+func (g *guard) onLock(blank func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.blank = blank
+}
+
+func (g *guard) locked() bool {
+	n, _ := g.now()
+	return n == nil
+}
+
+// Status implements chat.API: also while locked, without what the passphrase
+// keeps.
+func (g *guard) Status(ctx context.Context) (chat.Status, error) {
+	n, held := g.now()
+	switch {
+	case n != nil:
+		return n.Status(ctx)
+	case held == nil:
+		return chat.Status{}, chat.ErrProfileLocked
+	}
+	s := held.Status()
+	s.Running = !g.passive
+	return s, nil
+}
+
+// SetPassphrase implements chat.Secrets.
+func (g *guard) SetPassphrase(ctx context.Context, old, passphrase []byte) error {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	switch n, held := g.now(); {
+	case n != nil:
+		return n.SetPassphrase(ctx, old, passphrase)
+	case held != nil:
+		return held.SetPassphrase(old, passphrase)
+	}
+	return chat.ErrProfileLocked
+}
+
+// Lock implements chat.Secrets. The window goes first, so that its drafts are
+// kept; then the streams, with a goodbye; then all that was in memory.
+func (g *guard) Lock(ctx context.Context) error {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	node, _ := g.now()
+	if node == nil {
+		return nil
+	}
+	if ok, err := node.Protected(); err != nil {
+		return err
+	} else if !ok {
+		return &chat.Error{
+			Code: chat.CodeError, Text: "there is no passphrase: a lock that everybody can open protects nothing",
+			Hint: "llchat passphrase set",
+		}
+	}
+	g.mu.Lock()
+	blank := g.blank
+	g.mu.Unlock()
+	if blank != nil {
+		blank()
+	}
+	g.set(nil, nil)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockTime)
+	defer cancel()
+	err := node.Close(end)
+	held, holdErr := chat.Hold(g.profile)
+	g.set(nil, held)
+	debug.FreeOSMemory() // what is not in use goes back to the system, keys among it
+	return errors.Join(err, holdErr)
+}
+
+// Unlock implements chat.Secrets.
+func (g *guard) Unlock(ctx context.Context, passphrase []byte) error {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	node, held := g.now()
+	if node != nil {
+		return nil
+	}
+	var err error
+	if held == nil { // it could not be taken again when it was locked
+		if held, err = chat.Hold(g.profile); err != nil {
+			return err
+		}
+		g.set(nil, held)
+	}
+	if err := held.Unlock(passphrase); err != nil {
+		return err
+	}
+	if node, err = g.reopen(ctx, held); err != nil {
+		held, holdErr := chat.Hold(g.profile)
+		g.set(nil, held)
+		return errors.Join(err, holdErr)
+	}
+	g.set(node, nil)
+	return nil
+}
+
+// Panic implements chat.Secrets. It waits for nothing and nobody.
+func (g *guard) Panic(context.Context) error {
+	var err error
+	if n, _ := g.now(); n != nil {
+		err = n.Destroy()
+	} else {
+		_, err = chat.Destroy(g.profile)
+	}
+	g.once.Do(func() { close(g.over) })
+	return err
+}
+
+// close ends the node, politely unless there was a panic.
+func (g *guard) close(ctx context.Context) error {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	select {
+	case <-g.over:
+		cancel()
+	default:
+	}
+	var err error
+	switch n, held := g.now(); {
+	case n != nil:
+		err = n.Close(ctx)
+	case held != nil:
+		err = held.Close()
+	}
+	select {
+	case <-g.over:
+		return nil // of what is destroyed nothing can be closed well
+	default:
+		return err
+	}
+}

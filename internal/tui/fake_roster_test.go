@@ -1,0 +1,40 @@
+package tui
+
+import (
+	"context"
+	"slices"
+
+	"llchat/internal/chat"
+)
+
+func (f *fake) Unblock(_ context.Context, who string) (chat.Peer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("unblock %s", who)
+	return chat.Peer{}, nil
+}
+
+func (f *fake) Rename(_ context.Context, who, petname string) (chat.Peer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("rename %s %s", who, petname)
+	return chat.Peer{}, nil
+}
+
+func (f *fake) Forget(_ context.Context, who string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("forget %s", who)
+	return nil
+}
+
+func (f *fake) Message(_ context.Context, who, id string) (chat.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i := slices.IndexFunc(f.lines[who], func(m chat.Message) bool { return m.ID == id }); i >= 0 {
+		return f.lines[who][i], nil
+	}
+	return chat.Message{}, &chat.Error{Code: chat.CodeNoSuch, Text: "there is no such message"}
+}
+
+func (f *fake) Export(context.Context, string, int64, int) ([]chat.Message, error) { return nil, nil }
