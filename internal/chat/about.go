@@ -33,6 +33,7 @@ type Quotation struct {
 	ID        string        `json:"id"`
 	Direction Direction     `json:"direction,omitempty"`
 	Body      safetext.Text `json:"body,omitzero"`
+	Spoiler   bool          `json:"spoiler,omitempty"` // Body is not to be seen at once
 }
 
 // Version is a text that a message had.
@@ -82,7 +83,7 @@ func (n *Node) quotation(pin identity.Pin, id string) *Quotation {
 	if err != nil || !ok || old.Kind != history.Chat {
 		return q
 	}
-	q.Direction, q.Body = Direction(old.Direction), safetext.Body(withoutQuote(old))
+	q.Direction, q.Body, q.Spoiler = Direction(old.Direction), safetext.Body(withoutQuote(old)), old.Spoiler
 	return q
 }
 
