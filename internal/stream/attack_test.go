@@ -136,7 +136,7 @@ func TestT10_OtherCertificatesAreCheckedAnew(t *testing.T) {
 	}
 }
 
-func TestTLSConfig(t *testing.T) { // security.md 4.1
+func TestC26_TLSConfig(t *testing.T) { // security.md 4.1
 	n := NewNode(Config{Identity: aliceID(), Names: oneName("a@b"), Handler: &recorder{}})
 	c := n.tlsConfig(nil)
 	if c.MinVersion != tls.VersionTLS13 || c.MaxVersion != tls.VersionTLS13 ||
@@ -148,7 +148,7 @@ func TestTLSConfig(t *testing.T) { // security.md 4.1
 	}
 }
 
-func TestOldTLSFails(t *testing.T) {
+func TestC5_OldTLSFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		bob := newSide(t, bobID(), "bob@reef", nil)
 		cfg := clientConfig(malloryID())
@@ -171,7 +171,7 @@ func TestOldTLSFails(t *testing.T) {
 	})
 }
 
-func TestNoClientCertificateFails(t *testing.T) { // README 5.8
+func Test5_8_NoClientCertificateFails(t *testing.T) { // README 5.8
 	bubble(t, func(t *testing.T) {
 		bob := newSide(t, bobID(), "bob@reef", nil)
 		cfg := clientConfig(malloryID())
@@ -465,7 +465,7 @@ func TestP08_NoHeaderNoStream(t *testing.T) {
 	}
 }
 
-func TestListenerRefusesOurCertificate(t *testing.T) { // C-25, security.md 4.3.5
+func TestC25_ListenerRefusesOurCertificate(t *testing.T) { // C-25, security.md 4.3.5
 	bubble(t, func(t *testing.T) {
 		alice := newSide(t, aliceID(), "alice@kite", nil)
 		_, err := alice.Dial(t.Context(), fakeListener(t, func(m *mallory) {
@@ -519,7 +519,7 @@ func TestT16_SilentSockets(t *testing.T) {
 }
 
 // T-18: certificates that are too many, too big or of the wrong kind.
-func TestT18_CertificateBombs(t *testing.T) {
+func TestL07_T18_CertificateBombs(t *testing.T) {
 	many := malloryID().Certificate()
 	for range 1200 {
 		many.Certificate = append(many.Certificate, many.Certificate[1])

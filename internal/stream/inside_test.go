@@ -140,7 +140,7 @@ func TestDiallerObjects(t *testing.T) {
 	}
 }
 
-func TestHeaderInsideTLS(t *testing.T) { // README 5.4, C-6, C-10, C-11, 174-6.5
+func TestC11_HeaderInsideTLS(t *testing.T) { // README 5.4, C-6, C-10, C-11, 174-6.5
 	tests := []struct {
 		name, header    string
 		from, to, error string
@@ -155,7 +155,7 @@ func TestHeaderInsideTLS(t *testing.T) { // README 5.4, C-6, C-10, C-11, 174-6.5
 		{"a name that is no JID", "from='Juliet &quot;C&quot; / x (2)@Pronto Mac'", "bob@reef", "Juliet &quot;C&quot; / x (2)@Pronto Mac", ""},
 		{"too long", "from='" + strings.Repeat("x", 64) + "'", "", "", "improper-addressing"},
 		{"control character", "from='a&#9;b'", "", "", "improper-addressing"},
-		{"an id is ignored", "id='mine' from='m@moor'", "bob@reef", "m@moor", ""},
+		{"C-10 an id is ignored", "id='mine' from='m@moor'", "bob@reef", "m@moor", ""},
 	}
 	names := func() (string, func(string) bool) {
 		return "bob@reef", func(s string) bool { return sameName(s, "bob@reef") || sameName(s, "bob@old") }

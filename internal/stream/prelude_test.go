@@ -38,7 +38,7 @@ func (c *tap) all() (all []byte) {
 
 func (c *tap) CloseWrite() error { return c.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
-func TestPreludeOctetsOfTheDialler(t *testing.T) { // README 5.3, K3, C-3, C-10, C-18
+func TestC3_PreludeOctetsOfTheDialler(t *testing.T) { // README 5.3, K3, C-3, C-10, C-18
 	bubble(t, func(t *testing.T) {
 		alice := newSide(t, aliceID(), "alice@kite", nil)
 		var got string
@@ -91,7 +91,7 @@ func TestC1_PreludeOctetsOfTheListener(t *testing.T) { // also C-3, C-10, C-11
 
 // README 5.1: what comes first decides. Nothing but a stream header of version
 // 1.0 or higher gets an octet.
-func TestSilenceBeforeAHeader(t *testing.T) {
+func Test5_8_SilenceBeforeAHeader(t *testing.T) {
 	header := func(s string) string { return "<?xml version='1.0'?><stream:stream " + s + ">" }
 	tests := []struct {
 		name, input string
@@ -158,7 +158,7 @@ func wantRefusal(t *testing.T, r *recorder, name string) {
 
 // A 0.9 client goes on writing what its user said. It must see a FIN and not a
 // reset, and the text must not come back to anybody.
-func TestRefusalIsAFIN(t *testing.T) {
+func Test5_8_RefusalIsAFIN(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		bob := newSide(t, bobID(), "bob@reef", nil)
 		m := knock(t, bob)

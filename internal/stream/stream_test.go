@@ -17,7 +17,7 @@ import (
 	"llchat/internal/xmlstream"
 )
 
-func TestMessagesGoBothWays(t *testing.T) {
+func TestC29_MessagesGoBothWays(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		alice, bob, c := pair(t, nil)
 		if err := c.Send(t.Context(), message("hello"), message("again")); err != nil {

@@ -103,7 +103,7 @@ func TestHeaderFramer(t *testing.T) {
 
 // L-09: each limit is noticed by the framer at the octet that passes it, before the
 // element is complete.
-func TestFramerLimits(t *testing.T) {
+func TestL09_FramerLimits(t *testing.T) {
 	tests := []struct {
 		name string
 		lim  Limits

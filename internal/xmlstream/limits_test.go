@@ -144,7 +144,7 @@ func TestEndlessInput(t *testing.T) {
 }
 
 // S4: 10 MiB without '>' make the Reader allocate about the limit, not about 10 MiB.
-func TestMemoryBeforeTLS(t *testing.T) {
+func TestL30_MemoryBeforeTLS(t *testing.T) {
 	measure := func(lim Limits) uint64 {
 		var before, after runtime.MemStats
 		src := io.MultiReader(strings.NewReader(open10+"<a b='"), io.LimitReader(&endless{unit: "x"}, 10<<20))
@@ -179,7 +179,7 @@ func TestMemoryOfPreludeTree(t *testing.T) {
 }
 
 // The buffer returns to its small size once a big stanza is out.
-func TestBufferShrinks(t *testing.T) {
+func TestL30_BufferShrinks(t *testing.T) {
 	r := NewReader(strings.NewReader(open10+sized(65536)+"<a/>"), Accepted)
 	for _, want := range []string{"message", "a"} {
 		e, err := r.Next()
