@@ -172,6 +172,12 @@ type Peer struct {
 	// Namesake is another contact whose name this row goes by, or one that
 	// looks like it: of a claim that never proved a key, and of a contact.
 	Namesake identity.Pin `json:"namesake,omitzero"`
+	// Broken: its last stream was cut off, not ended, and there is no new one:
+	// what it said last may be missing (P-25).
+	Broken bool `json:"broken,omitempty"`
+	// Clock: this peer's clock is ahead of ours, or behind it, by more than a
+	// few minutes. Nothing depends on it.
+	Clock string `json:"clock,omitempty"`
 	// Note says in words what keeps this peer from chatting.
 	Note safetext.Text `json:"note,omitzero"`
 	Card

@@ -309,6 +309,7 @@ func (n *Node) build(id rowID) (shownRow, bool) {
 	p := n.shown(row)
 	p.Avatar = n.avatarOf(row)
 	n.withAdded(&p)
+	r.withEnding(&p)
 	return shownRow{p, id}, true
 }
 

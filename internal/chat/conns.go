@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -330,10 +331,14 @@ func (n *Node) streamEnded(l *live, err error) {
 	n.touch(r.pin)
 	n.markSeen(r.pin, l.heard())
 	n.log.Debug("Stream closed", "err", err)
+	if errors.Is(err, stream.ErrSilent) {
+		n.showSilent(r.pin)
+	}
 	if rest := r.best(); rest != nil {
 		n.pump(rest)
 		return
 	}
+	r.broken = isCut(err)
 	r.redial.ended(time.Since(l.opened))
 	n.missing(r, err)
 	n.lost(r)

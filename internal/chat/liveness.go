@@ -124,12 +124,17 @@ func (n *Node) silent(l *live) {
 	}
 	l.conn.Abort(xmlstream.Error{Condition: xmlstream.ConnectionTimeout})
 	n.streamEnded(l, errSilent) // saying so may take a while on a dead link
-	for key, pin := range n.owner {
-		if pin == l.remote.pin {
+	n.showSilent(l.remote.pin)
+}
+
+// showSilent shows somebody as offline, whatever is announced.
+func (n *Node) showSilent(pin identity.Pin) {
+	for key, owner := range n.owner {
+		if owner == pin {
 			n.claims[key].Silent = true
 		}
 	}
-	n.touch(l.remote.pin)
+	n.touch(pin)
 }
 
 var errSilent = errors.New("chat: no answer")
@@ -153,13 +158,14 @@ func (n *Node) greet(r *remote) {
 // stood (T-24). One that broke off has discovery ask whether it is still
 // there. Either is to be had again while it is announced.
 func (n *Node) missing(r *remote, err error) {
-	if err != nil {
+	if err != nil && !goesOn(err) {
 		n.miss(r)
 	}
 	for _, c := range n.claimsOf(r.pin) {
-		if err == nil {
+		switch {
+		case err == nil:
 			n.claims[c.Key].Silent = true
-		} else {
+		case !goesOn(err):
 			n.disc.Load().Reconfirm(c.Key)
 		}
 		if kept, ok := n.trust.Get(r.pin); ok && isContact(kept.State) && !n.opt.Passive {

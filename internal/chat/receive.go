@@ -29,6 +29,7 @@ func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 		l.nick = s.Nick
 		n.touch(l.remote.pin)
 	}
+	n.heardStamp(l.remote, s.Delay)
 	m, ok := incoming(l.remote.pin, s)
 	if !ok || !n.store(m) || !s.Request || s.ID == "" {
 		return nil

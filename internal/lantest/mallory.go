@@ -12,6 +12,7 @@ import (
 	"llchat/internal/mdns/link"
 	"llchat/internal/stanza"
 	"llchat/internal/stream"
+	"llchat/internal/xmlstream"
 )
 
 // Mallory is an attacker with a key of its own: it says that it is whoever it
@@ -25,6 +26,7 @@ type Mallory struct {
 	mu     sync.Mutex // guards the following
 	iq     func(*stream.Conn, stanza.IQ)
 	got    []stanza.Stanza
+	offers []*xmlstream.Element
 	opened int
 	closed int
 }
@@ -145,12 +147,20 @@ func (m *Mallory) Streams() (opened, closed int) {
 	return m.opened, m.closed
 }
 
+// Offered is what the last listener offered beside what the stream understands.
+func (m *Mallory) Offered() []*xmlstream.Element {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.offers
+}
+
 type malloryHandler Mallory
 
-func (h *malloryHandler) Opened(*stream.Conn) {
+func (h *malloryHandler) Opened(c *stream.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.opened++
+	h.offers = c.Offered()
 }
 
 func (h *malloryHandler) Stanza(c *stream.Conn, s stanza.Stanza) {
