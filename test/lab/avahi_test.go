@@ -93,6 +93,9 @@ func parseAvahi(line string) (r avahiRow, ok bool) {
 	return r, true
 }
 
+// verLen is the length of a SHA-1 in base64 (XEP-0115 section 5.1).
+const verLen = 28
+
 // TestAvahiSeesUs: what Debian's Avahi shows of us (174-3.1 to 3.5, 9.1).
 func TestAvahiSeesUs(t *testing.T) {
 	t.Parallel()
@@ -120,8 +123,10 @@ func TestAvahiSeesUs(t *testing.T) {
 			t.Errorf("%s: SRV is %s port %d, want %s.local port %d", family, row.host, row.port, machine, alice.port)
 		}
 		slices.Sort(row.txt)
-		if want := []string{"msg=reading", "nick=Alice", "status=avail", "txtvers=1"}; !slices.Equal(row.txt, want) {
-			t.Errorf("%s: TXT is %q, want %q", family, row.txt, want)
+		want := []string{"hash=sha-1", "msg=reading", "nick=Alice", "node=urn:x-llchat", "status=avail", "txtvers=1"}
+		last := len(row.txt) - 1 // the ver of our capabilities
+		if last != len(want) || !slices.Equal(row.txt[:last], want) || len(row.txt[last]) != len("ver=")+verLen {
+			t.Errorf("%s: TXT is %q, want %q and ver", family, row.txt, want)
 		}
 	}
 	for _, q := range []string{"-4", "-6"} {

@@ -68,7 +68,10 @@ func TestPythonZeroconfSeesUs(t *testing.T) {
 	if e.Port != alice.port || e.Server != machine+".local." {
 		t.Errorf("SRV is %s port %d, want %s.local. port %d", e.Server, e.Port, machine, alice.port)
 	}
-	if want := map[string]string{"txtvers": "1", "nick": "Alice", "status": "avail"}; !maps.Equal(e.Txt, want) {
+	want := map[string]string{
+		"txtvers": "1", "nick": "Alice", "status": "avail", "node": "urn:x-llchat", "hash": "sha-1", "ver": e.Txt["ver"],
+	}
+	if !maps.Equal(e.Txt, want) || len(e.Txt["ver"]) != verLen {
 		t.Errorf("TXT is %v, want %v", e.Txt, want)
 	}
 	for _, want := range []string{alice.h.address(), alice.h.linkLocal()} {
