@@ -17,7 +17,7 @@ const maxBody = 32 << 10
 func (m *model) show(key string) tea.Cmd {
 	var carried tea.Cmd
 	if m.open != key {
-		carried = m.carry(key)
+		carried = tea.Batch(m.stopTyping(), m.carry(key))
 		m.current().leave()
 		m.open = key
 		m.note.on = false // it was about the conversation that was left
@@ -27,6 +27,7 @@ func (m *model) show(key string) tea.Cmd {
 	}
 	m.screen = talking
 	m.menu.close()
+	m.unpick()
 	c := m.current()
 	if key != "" && key[0] == '~' {
 		c.known, c.whole = true, true // a mere claim has no past
@@ -123,9 +124,22 @@ func (m *model) enter() tea.Cmd {
 	return m.send(c, strings.TrimPrefix(text, "/"))
 }
 
-// send gives a text to the engine. It stays in the list as "sending" until
-// the engine has it on disk.
+// send gives the draft's text to the engine, as what the draft is about.
 func (m *model) send(c *conv, text string) tea.Cmd {
+	w := chat.Writing{Text: text}
+	switch {
+	case c.corrects != nil:
+		w = correction(c.corrects, text)
+	case c.answers != nil:
+		w.Reply = c.answers.ID
+	}
+	return m.write(c, w)
+}
+
+// write gives a text to the engine. It stays in the list as "sending" until
+// the engine has it on disk.
+func (m *model) write(c *conv, w chat.Writing) tea.Cmd {
+	text := w.Text
 	if len(text) > maxBody {
 		return m.say(ink.L(ink.Err, "too long: "), ink.N(ink.Fg, (len(text)+1023)>>10), ink.L(ink.Fg, " KB, and a message holds "),
 			ink.N(ink.Fg, maxBody>>10), ink.L(ink.Fg, " KB; take something out"))
@@ -140,13 +154,17 @@ func (m *model) send(c *conv, text string) tea.Cmd {
 	m.last++
 	m.note.on = false
 	id, key := m.last, c.key
-	c.begin(id, text, m.now())
+	c.begin(id, w, m.now())
 	m.read(c)
 	m.menu.close()
-	return func() tea.Msg {
-		msg, err := m.api.Send(m.ctx, key, text)
-		return sentMsg{key, id, msg, err}
+	var end tea.Cmd
+	if c.past && w.Replaces == "" {
+		end = m.toNewest(c)
 	}
+	return tea.Batch(end, func() tea.Msg {
+		msg, err := m.api.Write(m.ctx, key, w)
+		return sentMsg{key, id, msg, err}
+	})
 }
 
 // mistakable reports whether the first text to a look-alike must be asked for
@@ -166,15 +184,22 @@ func (m *model) mistakable(c *conv) bool {
 
 // tryAgain sends the newest message that failed once more.
 func (m *model) tryAgain() tea.Cmd {
-	c := m.current()
-	failed, ok := c.lastFailed()
-	if !ok || m.open == "" {
+	failed := m.current().last("/retry")
+	if failed == nil || m.open == "" {
 		return m.say(ink.L(ink.Mut, "nothing here failed"))
 	}
-	draft := c.draft.String()
-	cmd := m.send(c, failed.Body.String())
-	c.draft.Set(draft)
-	return cmd
+	return m.retry(&failed.Message)
+}
+
+// retry sends a message that failed as a new one; it goes when that is there.
+func (m *model) retry(failed *chat.Message) tea.Cmd {
+	key, id := m.open, failed.ID
+	m.unpick()
+	end := m.toNewest(m.current())
+	return tea.Batch(end, m.do(func() error {
+		_, err := m.api.Retry(m.ctx, key, id)
+		return err
+	}))
 }
 
 // do runs a call of the engine and says what came of it.

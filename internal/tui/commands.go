@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"llchat/internal/chat"
 	"llchat/internal/safetext"
 	"llchat/internal/tui/ink"
 )
@@ -34,6 +35,10 @@ var settings = []option{
 	{ink.Const("strangers ask"), ink.Const("new people ask, you accept or block each one")},
 	{ink.Const("strangers refuse"), ink.Const("new people cannot even ask")},
 	{ink.Const("strangers accept"), ink.Const("new people can write at once")},
+	{ink.Const("typing on"), ink.Const("contacts see when you write")},
+	{ink.Const("typing off"), ink.Const("nobody sees when you write")},
+	{ink.Const("displayed on"), ink.Const("contacts see what you have read")},
+	{ink.Const("displayed off"), ink.Const("nobody sees what you have read")},
 	{ink.Const("nick"), ink.Const("the name that others see")},
 	{ink.Const("message"), ink.Const("a line on what you are doing")},
 	{ink.Const("visibility"), ink.Const("what the network learns")},
@@ -46,6 +51,15 @@ var commands = []command{
 	{ink.Const("/info"), ink.Const("[PERSON]"), ink.Const("what is known of somebody: key, addresses, last seen"), true, 0, nil},
 	{ink.Const("/add"), ink.Const("ADDRESS"), ink.Const("reach somebody by address, where nobody can be found"), false, 1, nil},
 	{ink.Const("/who"), ink.Const("[FILTER]"), ink.Const("who is here"), false, 0, nil},
+	{ink.Const("/search"), ink.Const("[WORDS]"), ink.Const("find messages; Ctrl+F looks in all conversations"), false, 0, nil},
+	{ink.Const("/reply"), ink.Const("TEXT"), ink.Const("answer their last message"), false, 1, nil},
+	{ink.Const("/edit"), ink.Const("[TEXT]"), ink.Const("correct your last message"), false, 0, nil},
+	{ink.Const("/takeback"), ink.Const(""), ink.Const("take your last message back; what was read stays read"), false, 0, nil},
+	{ink.Const("/react"), ink.Const("EMOJI"), ink.Const("react to their last message; again: take it back"), false, 1, nil},
+	{ink.Const("/retry"), ink.Const(""), ink.Const("send your last message that failed once more"), false, 0, nil},
+	{ink.Const("/me"), ink.Const("TEXT"), ink.Const("say what you do: * you wave"), false, 1, nil},
+	{ink.Const("/spoiler"), ink.Const("[HINT |] TEXT"), ink.Const("write what is hidden until it is asked for"), false, 1, nil},
+	{ink.Const("/show"), ink.Const(""), ink.Const("show the last spoiler"), false, 0, nil},
 	{ink.Const("/nick"), ink.Const("NAME"), ink.Const("change the name that others see"), false, 1, nil},
 	{ink.Const("/status"), ink.Const("[TEXT]"), ink.Const("say in a line what you are doing; empty: say nothing"), false, 0, nil},
 	{ink.Const("/away"), ink.Const("[TEXT]"), ink.Const("show that you are away"), false, 0, nil},
@@ -135,6 +149,10 @@ func (m *model) run(name, rest string) tea.Cmd {
 		return m.accept(m.personOr(rest))
 	case "/block":
 		return m.block(m.personOr(rest))
+	case "/search":
+		return m.startSearch(rest)
+	case "/me", "/spoiler", "/reply", "/edit", "/takeback", "/react", "/retry", "/show":
+		return m.lastWord(name, rest)
 	case "/info":
 		return m.info(rest)
 	case "/add":
@@ -164,6 +182,83 @@ func (m *model) run(name, rest string) tea.Cmd {
 		return m.startHelp(rest)
 	case "/quit":
 		return m.leave()
+	}
+	return nil
+}
+
+// lastWord runs the commands that write in the open conversation, or say something
+// about its last message.
+func (m *model) lastWord(name, rest string) tea.Cmd {
+	c := m.current()
+	if m.open == "" {
+		return m.say(ink.L(ink.Fg, "choose who to write to: "), ink.L(ink.Acc, "Ctrl+K"))
+	}
+	if lock := m.lockOf(); !lock.IsEmpty() && name != "/show" {
+		return m.say(ink.L(ink.Err, "locked: "), ink.O(ink.Fg, lock))
+	}
+	switch name {
+	case "/me":
+		return m.write(c, chat.Writing{Text: action + rest})
+	case "/spoiler":
+		return m.write(c, spoiler(rest))
+	case "/retry":
+		return m.tryAgain()
+	}
+	l := c.last(name)
+	if l == nil {
+		return m.say(ink.L(ink.Mut, "there is no message for that; "), ink.L(ink.Acc, "↑"), ink.L(ink.Mut, " chooses one"))
+	}
+	switch {
+	case name == "/show":
+		c.toggleSpoiler(l)
+		return nil
+	case name == "/takeback":
+		return m.about(chat.Writing{Retracts: l.ID})
+	case name == "/react":
+		return m.react(l, rest)
+	case name == "/reply":
+		return m.write(c, chat.Writing{Text: rest, Reply: l.ID})
+	case rest == "":
+		return m.correct(l)
+	}
+	return m.write(c, correction(&l.Message, rest))
+}
+
+// correction is a text in place of another one; a spoiler stays one.
+func correction(old *chat.Message, text string) chat.Writing {
+	return chat.Writing{Text: text, Replaces: old.ID, Spoiler: old.Spoiler, Hint: old.Hint.String()}
+}
+
+// spoiler parts what is written after /spoiler.
+func spoiler(rest string) chat.Writing {
+	hint, text, ok := strings.Cut(rest, "|")
+	if !ok {
+		hint, text = "", rest
+	}
+	return chat.Writing{Text: strings.TrimSpace(text), Spoiler: true, Hint: strings.TrimSpace(hint)}
+}
+
+// suits reports whether a command about the last message means this one.
+func suits(name string, msg *chat.Message) bool {
+	switch {
+	case !msg.Retracted.IsZero() || msg.Kind != chat.Plain:
+		return false
+	case name == "/show":
+		return msg.Spoiler
+	case name == "/edit", name == "/takeback":
+		return msg.Direction == chat.Out && msg.State != chat.Failed
+	case name == "/retry":
+		return msg.Direction == chat.Out && msg.State == chat.Failed
+	}
+	return msg.Direction == chat.In
+}
+
+// last is the newest message that a command means, or nil.
+func (c *conv) last(name string) *line {
+	for i := len(c.lines) - 1; i >= max(0, len(c.lines)-pageSize); i-- {
+		if l := &c.lines[i]; suits(name, &l.Message) {
+			return l
+		}
 	}
 	return nil
 }

@@ -76,6 +76,11 @@ func (m *model) prompt(cw int) []ink.Seg {
 	if !s.lock.IsEmpty() {
 		return append(segs, ink.L(ink.Err|ink.Bold, " locked "))
 	}
+	if c := m.current(); c.corrects != nil {
+		segs = append(segs, ink.L(ink.New, " edit"))
+	} else if c.answers != nil {
+		segs = append(segs, ink.L(ink.Acc, " reply"))
+	}
 	if cw >= mediumColumns {
 		return append(segs, ink.L(ink.Fg, " "), m.short(e.name, s.style|ink.Bold, promptName), m.sign(ink.Prompt, s.style|ink.Bold, true))
 	}

@@ -25,9 +25,10 @@ type line struct {
 
 // attempt is a text on its way to the engine: it is not in the history yet.
 type attempt struct {
-	id   int
-	text string
-	line line // how it is drawn
+	id      int
+	writing chat.Writing
+	reply   *chat.Quotation
+	line    line // how it is drawn
 }
 
 // conv is a conversation. Its draft is kept on disk whenever it changed.
@@ -36,7 +37,13 @@ type conv struct {
 	lines []line
 	whole bool // the oldest message is here
 	asked bool // a page is on its way
-	known bool // the newest page is here
+	known bool // a page is here: the newest one, or with past another one
+
+	past   bool  // the lines end somewhere in the past
+	missed int   // messages that came meanwhile and belong behind the lines
+	epoch  int   // of the lines: an answer to an older one comes too late
+	newest int64 // row of the newest message that was heard of
+	shown  map[int64]bool
 
 	// Where the list stands: it follows the newest row, or its top row is
 	// row off of element top.
@@ -54,6 +61,12 @@ type conv struct {
 	saving   bool
 	carried  uint64 // version of a draft that came from elsewhere; untouched, it goes on
 	attempts []attempt
+	changes  []attempt // corrections on their way: they are drawn on their messages
+
+	// What the draft is about, if not a message of its own.
+	corrects *chat.Message
+	answers  *chat.Quotation
+	writing  bool // they are, right now
 
 	asksTwin time.Time // when it was asked whether a look-alike is meant
 }
@@ -78,19 +91,49 @@ func (c *conv) place(m *chat.Message) (at int, there bool) {
 	return at, c.lines[at].Row == m.Row && c.lines[at].ID == m.ID
 }
 
+// index finds the message of a row.
+func (c *conv) index(row int64) (int, bool) {
+	return slices.BinarySearchFunc(c.lines, row, func(l line, row int64) int { return cmp.Compare(l.Row, row) })
+}
+
 // add takes in a message, new or in a new state, and reports whether it is new.
+// What belongs before the lines, or behind those that end in the past, comes
+// with its page.
 func (c *conv) add(m chat.Message) bool {
+	isNew := m.Row > c.newest && m.Edited.IsZero() && m.Retracted.IsZero()
+	c.newest = max(c.newest, m.Row)
 	i, there := c.place(&m)
-	if there {
+	switch {
+	case there:
 		m.Row = c.lines[i].Row
 		c.lines[i] = line{m, c.lines[i].version + 1}
 		return false
+	case c.past && i == len(c.lines):
+		c.missed++
+		return isNew
+	case c.known && !c.whole && i == 0 && len(c.lines) > 0:
+		return false
+	}
+	if i == len(c.lines) {
+		c.missed++ // by a page that is on its way
 	}
 	c.lines = slices.Insert(c.lines, i, line{Message: m})
 	if !c.follow && i <= c.top && i < len(c.lines)-1 {
 		c.top++
 	}
-	return true
+	return isNew
+}
+
+// remove forgets a message that was deleted.
+func (c *conv) remove(m *chat.Message) {
+	i, there := c.place(m)
+	if !there {
+		return
+	}
+	c.lines = slices.Delete(c.lines, i, i+1)
+	if c.top > i {
+		c.top--
+	}
 }
 
 // page takes in older messages, or the newest ones when before is zero.
@@ -98,6 +141,7 @@ func (c *conv) page(before int64, ms []chat.Message) {
 	c.asked = false
 	if before == 0 {
 		c.known = true
+		c.overtaken(ms)
 	}
 	if len(ms) < pageSize {
 		c.whole = true
@@ -106,6 +150,7 @@ func (c *conv) page(before int64, ms []chat.Message) {
 	for _, m := range ms {
 		if len(c.lines) == 0 || m.Row < c.lines[0].Row {
 			old = append(old, line{Message: m})
+			c.newest = max(c.newest, m.Row)
 		} else {
 			c.add(m)
 		}
@@ -114,6 +159,39 @@ func (c *conv) page(before int64, ms []chat.Message) {
 		c.top += len(old)
 		c.lines = append(old, c.lines...)
 	}
+}
+
+// overtaken lets go what is older than a newest page and not joined to it:
+// between the two something could be missing.
+func (c *conv) overtaken(ms []chat.Message) {
+	if len(ms) < pageSize {
+		return
+	}
+	i, there := c.index(ms[0].Row)
+	if i > 0 && !there {
+		c.lines = slices.Clone(c.lines[i:])
+		c.top, c.whole = max(0, c.top-i), false
+	}
+}
+
+// later takes in what follows the lines that end in the past. It is the end
+// when the page is not full and nothing came since it was asked for.
+func (c *conv) later(missed int, ms []chat.Message) {
+	c.asked = false
+	for _, m := range ms {
+		if n := len(c.lines); m.Kind == chat.Plain && (n == 0 || m.Row > c.lines[n-1].Row) {
+			c.lines = append(c.lines, line{Message: m})
+			c.newest = max(c.newest, m.Row)
+		}
+	}
+	c.past = len(ms) == pageSize || missed != c.missed
+}
+
+// reset forgets all messages; they are loaded again.
+func (c *conv) reset() {
+	c.lines, c.top, c.off = nil, 0, 0
+	c.known, c.whole, c.asked, c.past = false, false, false, false
+	c.epoch++
 }
 
 // oldest is the row to ask older messages before.
@@ -128,6 +206,10 @@ func (c *conv) oldest() int64 {
 func (c *conv) leave() {
 	c.newFrom, c.newN = 0, 0
 	c.follow = true
+	clear(c.shown)
+	if c.past {
+		c.reset()
+	}
 	if extra := len(c.lines) - keepClose; extra > 0 {
 		c.lines = slices.Clone(c.lines[extra:])
 		c.whole = false
@@ -145,12 +227,12 @@ func (c *conv) count(m *chat.Message) {
 // kept is what must be on disk: the draft, and in front of it what is on its
 // way to the engine and could still fail.
 func (c *conv) kept() string {
-	if len(c.attempts) == 0 {
+	if len(c.attempts)+len(c.changes) == 0 {
 		return c.draft.String()
 	}
 	var parts []string
-	for _, a := range c.attempts {
-		parts = append(parts, a.text)
+	for _, a := range slices.Concat(c.attempts, c.changes) {
+		parts = append(parts, a.writing.Text)
 	}
 	if !c.draft.IsEmpty() {
 		parts = append(parts, c.draft.String())
@@ -159,11 +241,18 @@ func (c *conv) kept() string {
 }
 
 // begin notes a text as on its way and clears the draft.
-func (c *conv) begin(id int, text string, now time.Time) {
-	c.attempts = append(c.attempts, attempt{id: id, text: text, line: attemptLine(id, text, now)})
+func (c *conv) begin(id int, w chat.Writing, now time.Time) {
+	a := attempt{id: id, writing: w, reply: c.answers, line: attemptLine(id, w.Text, now)}
+	a.line.Reply = c.answers
+	if w.Replaces != "" {
+		c.changes = append(c.changes, a)
+	} else {
+		c.attempts = append(c.attempts, a)
+		c.newFrom, c.newN = 0, 0
+		c.follow = true
+	}
 	c.draft.Set("")
-	c.newFrom, c.newN = 0, 0
-	c.follow = true
+	c.corrects, c.answers = nil, nil
 }
 
 // restore puts a text that could not be sent back, in front of what was typed
@@ -178,23 +267,29 @@ func (c *conv) restore(text string) {
 	}
 }
 
-// finish forgets an attempt and reports whether it was there.
-func (c *conv) finish(id int) (string, bool) {
-	for i, a := range c.attempts {
-		if a.id == id {
-			c.attempts = slices.Delete(c.attempts, i, i+1)
-			return a.text, true
+// giveBack makes an attempt that failed the draft again, about what it was
+// about unless another draft was begun since.
+func (c *conv) giveBack(a *attempt) {
+	if c.draft.IsEmpty() {
+		c.answers = a.reply
+		for i := range c.lines {
+			if l := &c.lines[i]; a.writing.Replaces != "" && l.ID == a.writing.Replaces && l.Direction == chat.Out {
+				c.corrects = &l.Message
+			}
 		}
 	}
-	return "", false
+	c.restore(a.writing.Text)
 }
 
-// lastFailed is the newest message of ours that could not be sent.
-func (c *conv) lastFailed() (chat.Message, bool) {
-	for i := len(c.lines) - 1; i >= max(0, len(c.lines)-pageSize); i-- {
-		if m := &c.lines[i].Message; m.State == chat.Failed && m.Direction == chat.Out {
-			return *m, true
+// finish forgets an attempt and returns it if it was there.
+func (c *conv) finish(id int) (attempt, bool) {
+	for _, list := range []*[]attempt{&c.attempts, &c.changes} {
+		for i, a := range *list {
+			if a.id == id {
+				*list = slices.Delete(*list, i, i+1)
+				return a, true
+			}
 		}
 	}
-	return chat.Message{}, false
+	return attempt{}, false
 }

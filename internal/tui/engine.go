@@ -26,6 +26,7 @@ type (
 	}
 	historyMsg struct {
 		key    string
+		epoch  int
 		before int64
 		lines  []chat.Message
 		err    error
@@ -67,6 +68,7 @@ const (
 	draftTick
 	statusTick
 	sightTick
+	typingTick
 )
 
 func after(d time.Duration, msg tickMsg) tea.Cmd {
@@ -107,10 +109,14 @@ func (m *model) loadHistory(c *conv) tea.Cmd {
 	if c.known {
 		before = c.oldest()
 	}
-	key := c.key
+	return m.fetch(c, before)
+}
+
+func (m *model) fetch(c *conv, before int64) tea.Cmd {
+	key, epoch := c.key, c.epoch
 	return func() tea.Msg {
 		lines, err := m.api.History(m.ctx, key, before, pageSize)
-		return historyMsg{key, before, lines, err}
+		return historyMsg{key, epoch, before, lines, err}
 	}
 }
 
@@ -151,6 +157,9 @@ func (m *model) gotPeers(msg peersMsg) tea.Cmd {
 
 func (m *model) gotHistory(msg historyMsg) {
 	c := m.conv(msg.key)
+	if msg.epoch != c.epoch {
+		return
+	}
 	if msg.err != nil {
 		c.asked = false
 		if msg.before == 0 { // nothing kept under this name yet
@@ -164,29 +173,31 @@ func (m *model) gotHistory(msg historyMsg) {
 // gotSent ends an attempt. A text that was not taken comes back as the draft,
 // in front of what was typed since.
 func (m *model) gotSent(msg sentMsg) tea.Cmd {
-	c, text := m.finish(msg)
+	c, a := m.finish(msg)
 	if msg.err != nil {
-		c.restore(text)
+		c.giveBack(&a)
 		return tea.Batch(m.fail(msg.err), m.saveDraft(c))
 	}
 	var moved tea.Cmd
-	if key := msg.msg.Peer.String(); key != c.key {
+	if key := msg.msg.Peer.String(); key != c.key && !msg.msg.Peer.IsZero() {
 		moved = m.move(c.key, key)
 		c = m.conv(key)
 	}
-	c.add(msg.msg)
+	if msg.msg.Kind == chat.Plain && msg.msg.ID != "" {
+		c.add(msg.msg)
+	}
 	return tea.Batch(moved, m.saveDraft(c), m.loadHistory(c))
 }
 
 // finish ends an attempt, wherever its conversation went since: a claim may
 // have become a proven key while the engine was dialling.
-func (m *model) finish(msg sentMsg) (*conv, string) {
+func (m *model) finish(msg sentMsg) (*conv, attempt) {
 	for _, c := range m.convs {
-		if text, ok := c.finish(msg.id); ok {
-			return c, text
+		if a, ok := c.finish(msg.id); ok {
+			return c, a
 		}
 	}
-	return m.conv(msg.key), ""
+	return m.conv(msg.key), attempt{}
 }
 
 func (m *model) gotDone(msg doneMsg) tea.Cmd {

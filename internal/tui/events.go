@@ -41,6 +41,8 @@ func (m *model) event(ev chat.Event) tea.Cmd {
 		return m.peerNews(b)
 	case chat.Message:
 		return m.messageNews(b)
+	case chat.Typing:
+		m.conv(b.Peer.String()).writing = b.Typing
 	case chat.Request:
 		m.fresh[b.Fingerprint.String()] = true
 		m.book.ask(b)
@@ -67,6 +69,9 @@ func (m *model) peerNews(p chat.Peer) tea.Cmd {
 			moved = tea.Batch(m.move(p.Key, to.peer.Key), m.loadHistory(m.current()))
 		}
 	}
+	if c := m.convs[p.Key]; c != nil && (p.Gone || p.Presence == chat.Offline) {
+		c.writing = false
+	}
 	if p.Gone || p.Trust == chat.Blocked || p.Contact() {
 		m.endConflict(p.Key)
 	}
@@ -91,6 +96,14 @@ func (m *model) heir(old *entry) *entry {
 func (m *model) messageNews(msg chat.Message) tea.Cmd {
 	key := msg.Peer.String()
 	c := m.conv(key)
+	switch msg.Kind {
+	case chat.Plain:
+	case chat.Deleted:
+		c.remove(&msg)
+		return nil
+	default: // the message that it is about follows as it now is
+		return nil
+	}
 	isNew := c.add(msg)
 	if !c.known && key != m.open {
 		// Only the count is of use before somebody looks: the page from the
@@ -116,13 +129,12 @@ func (m *model) reload() tea.Cmd {
 	cmds := []tea.Cmd{m.loadPeers(), m.loadStatus()}
 	for _, c := range m.convs {
 		if c.key == m.open {
-			key := c.key
-			cmds = append(cmds, func() tea.Msg {
-				lines, err := m.api.History(m.ctx, key, 0, pageSize)
-				return historyMsg{key, 0, lines, err}
-			})
+			c.missed++ // the end of lines in the past is not known any more
+			if !c.past {
+				cmds = append(cmds, m.fetch(c, 0))
+			}
 		} else if c.known && c != m.home {
-			c.known, c.whole, c.lines = false, false, nil
+			c.reset()
 		}
 	}
 	return tea.Batch(cmds...)
@@ -142,6 +154,7 @@ func (m *model) move(from, to string) tea.Cmd {
 	c.restore(old.draft.String())
 	c.drafted = true
 	c.attempts = append(c.attempts, old.attempts...)
+	c.changes = append(c.changes, old.changes...)
 	delete(m.convs, from)
 	return func() tea.Msg {
 		_ = m.api.SetDraft(m.ctx, from, "") // what fails here only leaves an old draft behind
@@ -183,6 +196,8 @@ func (m *model) tick(msg tickMsg) tea.Cmd {
 		return m.tellView()
 	case statusTick:
 		return m.loadStatus()
+	case typingTick:
+		return m.typingPaused()
 	case draftTick:
 		if c := m.convs[msg.key]; c != nil {
 			return m.saveDraft(c)

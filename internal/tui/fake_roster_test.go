@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -37,4 +38,10 @@ func (f *fake) Message(_ context.Context, who, id string) (chat.Message, error) 
 	return chat.Message{}, &chat.Error{Code: chat.CodeNoSuch, Text: "there is no such message"}
 }
 
-func (f *fake) Export(context.Context, string, int64, int) ([]chat.Message, error) { return nil, nil }
+func (f *fake) Export(_ context.Context, who string, after int64, n int) ([]chat.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.lines[who]
+	i, _ := slices.BinarySearchFunc(all, after+1, func(m chat.Message, row int64) int { return cmp.Compare(m.Row, row) })
+	return slices.Clone(all[i:min(len(all), i+n)]), nil
+}

@@ -28,6 +28,7 @@ type fake struct {
 	looked   []string   // what Focus was told
 	viewed   [][]string // what View was told
 	calls    []string
+	typed    []string // what Typing was told
 	sendErr  error
 	block    chan struct{} // Send waits for it, when not nil
 	row      int64

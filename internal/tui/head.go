@@ -261,7 +261,7 @@ func (m *model) putHints(f *ink.Frame, hints []hint) {
 // keysFree reports whether the footer may be used for something else than the
 // keys: nothing is open that needs them.
 func (m *model) keysFree() bool {
-	return !m.onCard && len(m.menu.items) == 0 && m.cardOf() == noCard
+	return !m.onCard && m.pick.row == 0 && len(m.menu.items) == 0 && m.cardOf() == noCard
 }
 
 func (m *model) draftSize(c *conv) []ink.Seg {
@@ -276,27 +276,32 @@ var (
 	hintUnread = hint{ink.Const("Alt+A"), ink.Const("next unread")}
 	hintNews   = hint{ink.Const("Alt+A"), ink.Const("unread")}
 	hintSlash  = hint{ink.Const("/"), ink.Const("commands")}
+	hintPick   = hint{ink.Const("↑"), ink.Const("message")}
+	hintPick80 = hint{ink.Const("↑"), ink.Const("pick")}
 	hintHelp   = hint{ink.Const("F1"), ink.Const("help")}
 	hintQuit   = hint{ink.Const("Ctrl+C"), ink.Const("quit")}
 
 	// Below 100 columns the words are short, so that every key has a place.
-	hintsHome   = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next person")}, hintUnread, hintSlash, hintHelp, hintQuit}
-	hintsHome80 = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next")}, hintNews, hintSlash, hintHelp, hintQuit}
-	hintsHome40 = []hint{hintPeople, hintHelp, hintQuit}
-	hintsLocked = []hint{hintPeople, hintUnread, hintSlash, hintHelp}
-	hintsMenu   = []hint{{ink.Const("Tab"), ink.Const("complete")}, {ink.Const("Enter"), ink.Const("run")}, {ink.Const("Esc"), ink.Const("close")}}
-	hintsCard   = []hint{{ink.Const("Tab"), ink.Const("goes to the card")}, {ink.Const("Ctrl+K"), ink.Const("people")}, hintHelp}
-	hintsTalk   = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("new line")}, hintUnread)
-	hintsKitty  = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("new line")}, hintUnread)
-	hintsTalk80 = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("line")}, hintNews)
-	hintsKit80  = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("line")}, hintNews)
-	hintsShort  = []hint{hintPeople, hintSlash, hintHelp}
+	hintsHome    = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next person")}, hintUnread, hintSlash, hintHelp, hintQuit}
+	hintsHome80  = []hint{hintPeople, {ink.Const("Alt+↓"), ink.Const("next")}, hintNews, hintSlash, hintHelp, hintQuit}
+	hintsHome40  = []hint{hintPeople, hintHelp, hintQuit}
+	hintsLocked  = []hint{hintPeople, hintUnread, hintSlash, hintHelp}
+	hintsMenu    = []hint{{ink.Const("Tab"), ink.Const("complete")}, {ink.Const("Enter"), ink.Const("run")}, {ink.Const("Esc"), ink.Const("close")}}
+	hintsCard    = []hint{{ink.Const("Tab"), ink.Const("goes to the card")}, {ink.Const("Ctrl+K"), ink.Const("people")}, hintHelp}
+	hintsTalk    = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("new line")}, hintUnread, hintPick)
+	hintsKitty   = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("new line")}, hintUnread, hintPick)
+	hintsTalk80  = talkHints(hint{ink.Const("Alt+Enter"), ink.Const("line")}, hintNews, hintPick80)
+	hintsKit80   = talkHints(hint{ink.Const("Shift+Enter"), ink.Const("line")}, hintNews, hintPick80)
+	hintsCorrect = []hint{{ink.Const("Enter"), ink.Const("send the correction")}, {ink.Const("Esc"), ink.Const("leave it")}, hintHelp}
+	hintsAnswer  = []hint{{ink.Const("Enter"), ink.Const("send the answer")}, {ink.Const("Esc"), ink.Const("no answer")}, hintHelp}
+	hintsShort   = []hint{hintPeople, hintSlash, hintHelp}
 )
 
-func talkHints(line, unread hint) []hint {
+func talkHints(line, unread, pick hint) []hint {
 	return []hint{
 		{ink.Const("Enter"), ink.Const("send")},
 		line, hintSlash, hintPeople, unread,
+		pick,
 		{ink.Const("PgUp"), ink.Const("older")},
 		{ink.Const("Tab"), ink.Const("complete")},
 		hintHelp,
@@ -306,6 +311,8 @@ func talkHints(line, unread hint) []hint {
 // hints are the keys that do something here, on this terminal.
 func (m *model) hints(t *talk) []hint {
 	switch {
+	case m.pick.row != 0 && !m.onCard:
+		return m.pickHints()
 	case m.onCard:
 		return m.cardKeys()
 	case len(m.menu.items) > 0:
@@ -320,6 +327,10 @@ func (m *model) hints(t *talk) []hint {
 		return hintsHome
 	case !m.lockOf().IsEmpty():
 		return hintsLocked
+	case m.current().corrects != nil:
+		return hintsCorrect
+	case m.current().answers != nil:
+		return hintsAnswer
 	case m.w < mediumColumns:
 		return hintsShort
 	case m.kitty && m.w < wideColumns:

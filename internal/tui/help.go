@@ -40,6 +40,9 @@ func helpLines() []helpLine {
 		{style: ink.Mut, word: ink.Const("delivered"), text: ink.Const("on the other device's disk")},
 		{style: ink.OK, word: ink.Const("read"), text: ink.Const("the person saw it")},
 		{style: ink.Err, word: ink.Const("not sent"), text: ink.Const("with the reason; Alt+R tries again")},
+		{style: ink.Mut, word: ink.Const("edited"), text: ink.Const("the text was corrected; ↑ then i shows what it was")},
+		{style: ink.Mut, word: ink.Const("taken back"), text: ink.Const("the author wants it unsaid")},
+		{style: ink.New, word: ink.Const("spoiler"), text: ink.Const("hidden until you ask: ↑ then s, or /show")},
 		{title: ink.Const("KEYS")},
 	}
 	for _, b := range bindings {

@@ -23,6 +23,8 @@ var bindings = []binding{
 	{ink.Const("Alt+Up Alt+Down"), ink.Const("previous, next person (Ctrl+P, Ctrl+N)")},
 	{ink.Const("Alt+1…9"), ink.Const("person 1 to 9 of the list")},
 	{ink.Const("PgUp PgDn"), ink.Const("scroll; Ctrl+End goes to the newest")},
+	{ink.Const("↑"), ink.Const("in an empty draft: choose a message, then one key to edit, reply, react, copy")},
+	{ink.Const("Ctrl+F"), ink.Const("search this conversation; twice: everywhere")},
 	{ink.Const("Alt+R"), ink.Const("try again what could not be sent")},
 	{ink.Const("Alt+I"), ink.Const("what is known of this person: key, addresses, last seen")},
 	{ink.Const("F9, Alt+L"), ink.Const("bare view, for selecting text with the mouse")},
@@ -47,12 +49,17 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		return m.finderKey(k)
 	case reading:
 		return m.pageKey(k)
+	case searching:
+		return m.searchKey(k)
 	}
 	if cmd, ok := m.windowKey(name); ok {
 		return cmd
 	}
 	if m.onCard {
 		return m.cardKey(k)
+	}
+	if l := m.pickedLine(); l != nil {
+		return m.pickKey(k, l)
 	}
 	return m.composerKey(k)
 }
@@ -61,6 +68,7 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 func (m *model) interrupt() tea.Cmd {
 	c := m.current()
 	if m.screen == talking && !c.draft.IsEmpty() {
+		c.leaveBe()
 		c.draft.Clear()
 		m.menu.close()
 		m.leaving = m.now()
@@ -97,8 +105,8 @@ func (m *model) windowKey(name string) (tea.Cmd, bool) {
 	case "pgdown":
 		return m.scrollBy(m.page()), true
 	case "ctrl+end":
-		m.current().follow = true
-		return m.look4Unread(), true
+		m.unpick()
+		return m.toNewest(m.current()), true
 	case "ctrl+home":
 		c := m.current()
 		m.scrollBy(-1)
@@ -108,6 +116,8 @@ func (m *model) windowKey(name string) (tea.Cmd, bool) {
 		return m.info(""), true
 	case "alt+r":
 		return m.tryAgain(), true
+	case "ctrl+f":
+		return m.startSearch(""), true
 	case "ctrl+l":
 		return tea.ClearScreen, true
 	case "ctrl+z":
@@ -138,6 +148,9 @@ func (m *model) scrollBy(n int) tea.Cmd {
 	c := m.current()
 	if m.scroll(c, n) {
 		return m.loadHistory(c)
+	}
+	if n > 0 && c.past {
+		return m.loadLater(c)
 	}
 	if c.follow {
 		return m.look4Unread()
@@ -178,6 +191,8 @@ func (m *model) escape() {
 	switch {
 	case len(m.menu.items) > 0:
 		m.menu.close()
+	case m.current().corrects != nil || m.current().answers != nil:
+		m.current().leaveBe()
 	case m.note.on:
 		m.note.on = false
 	default:
@@ -194,6 +209,9 @@ func (m *model) vertical(c *conv, name string) tea.Cmd {
 	}
 	if m.open == "" && c.draft.IsEmpty() {
 		return m.step(by)
+	}
+	if by < 0 && c.draft.IsEmpty() && c.corrects == nil {
+		return m.pickLast(c)
 	}
 	if by < 0 {
 		moved = c.draft.Up()
@@ -229,6 +247,9 @@ func (m *model) paste(text string) tea.Cmd {
 	case helping:
 		m.help.insert(text)
 		return nil
+	case searching:
+		m.search.insert(text)
+		return m.seek()
 	case finding:
 		m.finder.insert(text)
 		m.finder.chosen = ""
@@ -237,6 +258,11 @@ func (m *model) paste(text string) tea.Cmd {
 		return nil
 	}
 	c := m.current()
+	if m.pick.reacts {
+		m.pick.emoji.Insert(oneLine(text))
+		return nil
+	}
+	m.unpick()
 	if !m.writable(c) {
 		return m.say(ink.L(ink.Err, "locked"), ink.L(ink.Mut, ": nothing was pasted"))
 	}

@@ -68,7 +68,7 @@ func (m *model) scroll(c *conv, by int) (older bool) {
 		c.top++
 		c.off -= n
 	}
-	if m.fitsFrom(c, w, h-card) {
+	if !c.past && m.fitsFrom(c, w, h-card) {
 		c.follow = true
 	}
 	return c.top == 0 && !c.whole

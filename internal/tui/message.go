@@ -31,6 +31,7 @@ type rowKey struct {
 	method  ink.Method
 	look    uint32
 	before  uint8 // what goes above: day, blank row, unread line
+	picked  bool
 	newN    int
 }
 
@@ -88,10 +89,11 @@ func (m *model) rowsOf(c *conv, i, w int) []ink.Line {
 		k.before |= beforeNew
 		k.newN = c.newN
 	}
+	k.picked = l.Row != 0 && l.Row == m.pick.row && c.key == m.open
 	if rows, ok := m.cache.get(k); ok {
 		return rows
 	}
-	rows := m.drawMessage(c, l, k.before, w)
+	rows := m.drawMessage(c, l, k.before, w, k.picked)
 	m.cache.put(k, rows)
 	return rows
 }
@@ -113,7 +115,7 @@ func (c *conv) at(i int) (l, prev *line) {
 	return pick(i), pick(i - 1)
 }
 
-func (m *model) drawMessage(c *conv, l *line, before uint8, w int) []ink.Line {
+func (m *model) drawMessage(c *conv, l *line, before uint8, w int, picked bool) []ink.Line {
 	f := m.scratch
 	f.Theme, f.Method = m.theme, m.method
 	f.Begin(w)
@@ -144,10 +146,7 @@ func (m *model) drawMessage(c *conv, l *line, before uint8, w int) []ink.Line {
 			blank()
 		}
 	}
-	if tight {
-		return m.narrowMessage(rows, c, l, w)
-	}
-	return m.wideMessage(rows, c, l, w)
+	return m.drawBubble(rows, c, l, w, picked)
 }
 
 func (m *model) centred(w int, seg ink.Seg) ink.Line {
@@ -195,84 +194,4 @@ func (m *model) nameColumn(c *conv, w int) int {
 		return min(most, max(3, ink.Width(m.method, ink.T(0, e.name))))
 	}
 	return most
-}
-
-// wideMessage: time, name and text in one row, the delivery word at the right
-// end of the last one.
-func (m *model) wideMessage(rows []ink.Line, c *conv, l *line, w int) []ink.Line {
-	const left = 1 + 5 + 2 // space, time, gap
-	f := m.scratch
-	column := m.nameColumn(c, w)
-	text := left + column + 2
-	body := ink.Wrap(m.method, ink.T(bodyStyle(l), l.Body), w-text-1)
-	for i, part := range body {
-		f.Row()
-		if i == 0 {
-			f.Put(ink.L(ink.Fg, " "), ink.Clock(ink.Mut, l.Written), ink.L(ink.Mut, "  "))
-			f.PutCut(m.author(c, l), column)
-		}
-		f.To(text, ink.Fg)
-		f.Put(part)
-		if i == len(body)-1 && l.Direction == chat.Out {
-			f.Limit(w - 1)
-			if !f.PutRight(ink.Fg, m.delivery(l)) {
-				rows = append(rows, f.Keep(w, ink.Fg))
-				f.Row()
-				f.Limit(w - 1)
-				f.PutRight(ink.Fg, m.delivery(l))
-			}
-		}
-		rows = append(rows, f.Keep(w, ink.Fg))
-	}
-	return m.reason(rows, l, text, w)
-}
-
-// narrowMessage: name and time on a row of their own, the text below at full
-// width.
-func (m *model) narrowMessage(rows []ink.Line, c *conv, l *line, w int) []ink.Line {
-	f := m.scratch
-	f.Row()
-	f.Put(ink.L(ink.Fg, " "), ink.Clock(ink.Mut, l.Written), ink.L(ink.Mut, " "))
-	if l.Direction == chat.Out {
-		f.Put(m.author(c, l), ink.L(ink.Mut, " · "), m.delivery(l))
-	} else {
-		f.Put(m.author(c, l))
-	}
-	rows = append(rows, f.Keep(w, ink.Fg))
-	for _, part := range ink.Wrap(m.method, ink.T(bodyStyle(l), l.Body), w-1) {
-		f.Row()
-		f.Put(ink.L(ink.Fg, " "), part)
-		rows = append(rows, f.Keep(w, ink.Fg))
-	}
-	return m.reason(rows, l, 1, w)
-}
-
-func bodyStyle(l *line) ink.Style {
-	if l.State == sending || l.State == chat.Failed {
-		return ink.Mut
-	}
-	return ink.Fg
-}
-
-func (m *model) delivery(l *line) ink.Seg {
-	if l.State == sending {
-		return ink.L(ink.Mut, "sending")
-	}
-	word, style := stateWord(&l.Message)
-	return ink.O(style, word)
-}
-
-// reason says below a message that could not be sent why, and what to press.
-func (m *model) reason(rows []ink.Line, l *line, indent, w int) []ink.Line {
-	if l.State != chat.Failed {
-		return rows
-	}
-	f := m.scratch
-	f.Row()
-	f.To(indent, ink.Fg)
-	if l.Reason != "" {
-		f.Put(ink.T(ink.Err, safetext.Error(l.Reason)), ink.L(ink.Mut, " · "))
-	}
-	f.Put(ink.L(ink.Acc, "Alt+R"), ink.L(ink.Mut, " try again"))
-	return append(rows, f.Keep(w, ink.Fg))
 }

@@ -20,6 +20,7 @@ const (
 	helping
 	finding // who to write to
 	reading // a page of facts
+	searching
 )
 
 // model is the whole state of the window. Only Update changes it.
@@ -75,6 +76,9 @@ type model struct {
 	carded  string    // whose card is on the screen
 	welcome welcome
 	help    filterList
+	pick    picked
+	typing  typing
+	search  searchList
 	finder  choosing
 	leaf    page
 	note    note
@@ -169,9 +173,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, cmd
 }
 
-// looksAt is the conversation that a person looks at now.
+// looksAt is the conversation whose end a person sees now: what is there counts
+// as displayed, so it is none while the window has no focus.
 func (m *model) looksAt() string {
-	if !m.focused || m.screen != talking {
+	if !m.focused || m.screen != talking || !m.current().follow {
 		return ""
 	}
 	return m.open
@@ -193,9 +198,9 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 			m.focused = true
 			seen = m.look4Unread()
 		}
-		return tea.Batch(seen, m.key(msg), m.keepDraft(m.current()))
+		return tea.Batch(seen, m.watchTyping(func() tea.Cmd { return m.key(msg) }), m.keepDraft(m.current()))
 	case tea.PasteMsg:
-		return tea.Batch(m.paste(msg.Content), m.keepDraft(m.current()))
+		return tea.Batch(m.watchTyping(func() tea.Cmd { return m.paste(msg.Content) }), m.keepDraft(m.current()))
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
 	case tea.FocusMsg:
@@ -224,6 +229,14 @@ func (m *model) answer(msg tea.Msg) tea.Cmd {
 		return m.gotPeers(msg)
 	case historyMsg:
 		m.gotHistory(msg)
+	case aroundMsg:
+		return m.gotAround(msg)
+	case laterMsg:
+		m.gotLater(msg)
+	case foundMsg:
+		return m.gotFound(msg)
+	case versionsMsg:
+		return m.gotVersions(msg)
 	case sentMsg:
 		return m.gotSent(msg)
 	case draftMsg:

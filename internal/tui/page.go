@@ -3,6 +3,7 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
+	"llchat/internal/chat"
 	"llchat/internal/tui/ink"
 )
 
@@ -13,6 +14,9 @@ type page struct {
 	kind pageKind
 	key  string // of whom
 	at   int    // first row
+
+	row      int64 // of the message
+	versions []chat.Version
 }
 
 type pageKind int
@@ -22,6 +26,7 @@ const (
 	personPage
 	selfPage
 	logPage
+	messagePage
 )
 
 // lastRow is further down than any page is long.
@@ -79,7 +84,7 @@ func (m *model) pageKey(k tea.KeyPressMsg) tea.Cmd {
 func (m *model) pageBody() int { return max(1, m.h-2) }
 
 var pageTitles = [...]ink.Own{
-	netPage: ink.Const(" Network"), personPage: ink.Const(" Who is this"), selfPage: ink.Const(" You"), logPage: ink.Const(" What happened"),
+	netPage: ink.Const(" Network"), personPage: ink.Const(" Who is this"), selfPage: ink.Const(" You"), logPage: ink.Const(" What happened"), messagePage: ink.Const(" This message"),
 }
 
 var hintsPage = []hint{{ink.Const("Esc"), ink.Const("back")}, {ink.Const("↑↓"), ink.Const("scroll")}, hintHelp}
@@ -119,6 +124,8 @@ func (m *model) pageRows() []ink.Line {
 		m.selfRows(s)
 	case logPage:
 		m.logRows(s)
+	case messagePage:
+		m.messageRows(s)
 	}
 	return s.rows
 }

@@ -57,6 +57,7 @@ type plain struct {
 	peers   *book
 	to      string // Peer.Key of the one who is written to
 	states  map[string]chat.State
+	texts   texts
 	waiting map[string]bool // our messages without a receipt, while input ended
 
 	troubles map[string]string // what is wrong, by code: said once, and when it is over
@@ -245,36 +246,6 @@ func (p *plain) asks(e *entry) {
 			p.print("  ", e.name, " wrote: ", t)
 		}
 	}
-}
-
-func (p *plain) message(m chat.Message) {
-	name, word := m.Name, "pinned"
-	if e := p.peers.get(m.Peer.String()); e != nil {
-		name, word = e.name, wordOf(&e.peer)
-	}
-	at := m.Written.Local().Format("15:04")
-	if m.Direction == chat.In {
-		if p.states[m.ID] == "" {
-			p.print(at, " ", name, ", ", word, ": ", m.Body)
-		}
-		p.states[m.ID] = m.State
-		return
-	}
-	state, _ := stateWord(&m)
-	if p.states[m.ID] == chat.State(state.String()) {
-		return
-	}
-	p.states[m.ID] = chat.State(state.String())
-	if m.State == chat.Delivered || m.State == chat.Displayed || m.State == chat.Failed {
-		delete(p.waiting, m.ID)
-	} else {
-		p.waiting[m.ID] = true
-	}
-	line := fmt.Sprint(at, " to ", name, ": ", state)
-	if m.State == chat.Failed && m.Reason != "" {
-		line += ": " + safetext.Error(m.Reason).String()
-	}
-	p.print(line)
 }
 
 // loop runs the lines of the user.

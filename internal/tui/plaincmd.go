@@ -22,13 +22,25 @@ func (p *plain) line(line string) error {
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
 		return p.command(text)
 	}
-	p.mu.Lock()
-	to := p.to
-	p.mu.Unlock()
-	if to == "" {
-		return &chat.Error{Code: chat.CodeUsage, Text: "nobody is being written to", Hint: "/msg NAME chooses somebody, /who lists them"}
+	return p.sayTo(chat.Writing{Text: strings.TrimPrefix(text, "/")})
+}
+
+// sayTo writes to the one who is being written to.
+func (p *plain) sayTo(w chat.Writing) error {
+	to, err := p.addressee()
+	if err != nil {
+		return err
 	}
-	return p.send(to, strings.TrimPrefix(text, "/"))
+	return p.send(to, w)
+}
+
+func (p *plain) addressee() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.to == "" {
+		return "", &chat.Error{Code: chat.CodeUsage, Text: "nobody is being written to", Hint: "/msg NAME chooses somebody, /who lists them"}
+	}
+	return p.to, nil
 }
 
 func (p *plain) command(line string) error {
@@ -51,6 +63,14 @@ func (p *plain) command(line string) error {
 		return p.judge(rest, p.api.Block)
 	case "/info":
 		return p.info(rest)
+	case "/search":
+		return p.search(rest)
+	case "/me":
+		return p.sayTo(chat.Writing{Text: action + rest})
+	case "/spoiler":
+		return p.sayTo(spoiler(rest))
+	case "/reply", "/edit", "/takeback", "/react", "/retry", "/show":
+		return p.lastWord(name, rest)
 	case "/add":
 		return p.add(rest)
 	case "/set":
@@ -122,18 +142,18 @@ func (p *plain) msg(rest string) error {
 	if err != nil || text == "" {
 		return err
 	}
-	return p.send(key, text)
+	return p.send(key, chat.Writing{Text: text})
 }
 
 // send is not under the lock: to a mere claim it dials first.
-func (p *plain) send(key, text string) error {
-	if len(text) > maxBody {
+func (p *plain) send(key string, w chat.Writing) error {
+	if len(w.Text) > maxBody {
 		return &chat.Error{Code: chat.CodeUsage, Text: "too long: a message holds 32 KB", Hint: "send it in parts"}
 	}
 	if err := p.mistakable(key); err != nil {
 		return err
 	}
-	m, err := p.api.Send(p.ctx, key, text)
+	m, err := p.api.Write(p.ctx, key, w)
 	if err != nil {
 		return err
 	}

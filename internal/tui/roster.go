@@ -178,6 +178,8 @@ func (m *model) aside(e *entry, ground ink.Style, wide bool) []ink.Seg {
 func (m *model) whereabouts(e *entry, ground ink.Style, wide bool) []ink.Seg {
 	p := &e.peer
 	switch c := m.convs[p.Key]; {
+	case c != nil && c.writing && c.unread == 0 && p.Namesake.IsZero():
+		return []ink.Seg{ink.L(ink.Mut|ground, "typing…")}
 	case c != nil && c.unread > 0:
 		return []ink.Seg{ink.N(ink.Acc|ink.Bold|ground, c.unread)}
 	case !p.Namesake.IsZero():

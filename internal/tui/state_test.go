@@ -494,7 +494,7 @@ func TestTryAgain(t *testing.T) {
 		d.has("not sent", "the outbox is full", "Alt+R")
 		d.typing("a draft")
 		d.keys("alt+r")
-		if diff := cmp.Diff([]string{"send " + bobKey + " this one was too much"}, d.called()); diff != "" {
+		if diff := cmp.Diff([]string{"retry bob this one was too much"}, d.called()); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 		d.has("a draft")

@@ -49,6 +49,8 @@ func (m *model) draw() (string, *tea.Cursor) {
 		cur = m.drawFinder(f, l)
 	case reading:
 		m.drawPage(f)
+	case searching:
+		cur = m.drawSearch(f)
 	default:
 		cur = m.drawTalk(f, l)
 	}
@@ -115,7 +117,7 @@ func (m *model) drawTalk(f *ink.Frame, l layout) *tea.Cursor {
 	} else {
 		t.rows = m.visible(t.c, l.cw-1, l.streamH, m.card(t.c, l.cw-1))
 		t.below = m.below(t.c, l.cw-1, l.streamH)
-		if len(t.rows) == 0 {
+		if len(t.rows) == 0 && t.c.known {
 			t.rows = m.emptyRows(t.e, l.cw-1)
 		}
 	}
@@ -226,12 +228,29 @@ func (t *talk) rail() {
 	t.f.Sign(t.s.rail, style)
 }
 
-// drawRule is the line above the composer; it says when newer rows are below.
+// drawRule is the line above the composer: what is being written about, that
+// the other side writes, that newer rows are below.
 func (t *talk) drawRule() {
-	f := t.f
-	if t.below > 0 {
+	f, c := t.f, t.c
+	tag := func(segs ...ink.Seg) {
 		f.Rule(ink.HLine, f.Col()+2, ink.Rule)
-		f.Put(ink.L(ink.New, " "), ink.N(ink.New, t.below), ink.L(ink.New, " below · "), ink.L(ink.Acc, "Ctrl+End"), ink.L(ink.New, " "))
+		f.Limit(t.l.w - 2)
+		f.Put(segs...)
+		f.Limit(t.l.w)
+	}
+	switch {
+	case c.corrects != nil:
+		tag(ink.L(ink.New, " correcting · "), ink.L(ink.Acc, "Esc"), ink.L(ink.Fg, " leaves it as it was "))
+	case c.answers != nil:
+		tag(append(t.m.answering(c), ink.L(ink.Fg, " "))...)
+	case c.writing && t.e != nil:
+		tag(ink.L(ink.Mut, " "), t.m.short(t.e.name, ink.Mut|ink.Bold, promptName), ink.L(ink.Mut, " is typing … "))
+	}
+	switch {
+	case c.past:
+		tag(ink.L(ink.New, " newer below · "), ink.L(ink.Acc, "Ctrl+End"), ink.L(ink.New, " "))
+	case t.below > 0:
+		tag(ink.L(ink.New, " "), ink.N(ink.New, t.below), ink.L(ink.New, " below · "), ink.L(ink.Acc, "Ctrl+End"), ink.L(ink.New, " "))
 	}
 	f.Rule(ink.HLine, t.l.w, ink.Rule)
 }
@@ -248,6 +267,12 @@ func (t *talk) composer(y int) {
 		f.Put(m.prompt(l.cw)...)
 	}
 	f.To(left, ink.Fg)
+	if m.pick.row != 0 {
+		if y == 0 {
+			m.drawPicking(f, left)
+		}
+		return
+	}
 	if lock := m.lockOf(); !lock.IsEmpty() && !m.writable(t.c) {
 		if y == 0 {
 			f.Put(ink.L(ink.Mut, "— "), ink.O(ink.Mut, lock))
@@ -276,6 +301,9 @@ func (m *model) placeholder(e *entry) ink.Seg {
 // cursor is where the terminal's cursor belongs.
 func (t *talk) cursor() *tea.Cursor {
 	m, l := t.m, t.l
+	if m.pick.row != 0 {
+		return m.pickCursor(l.x+m.promptWidth(l.cw), l)
+	}
 	if m.onCard || !m.writable(t.c) {
 		return nil
 	}

@@ -38,19 +38,26 @@ func (f *Frame) Row() {
 // to its end.
 func (f *Frame) End(st Style) {
 	f.limit = f.width
-	if st&ground != 0 && f.col < f.width {
-		// The renderer clears what ends in spaces, and a terminal that does
-		// not clear in colour would cut the bar short.
-		f.To(f.width-1, st)
-		f.setStyle(st)
-		f.buf = append(f.buf, noBreakSpace...)
-		f.col++
+	if st&ground != 0 {
+		f.hold(f.width, st)
 	}
 	f.To(f.width, st)
 	if !f.fresh {
 		f.buf = append(f.buf, reset...)
 		f.fresh = true
 	}
+}
+
+// hold fills a row on a ground up to a column. The renderer clears what ends in
+// spaces, and a terminal that does not clear in colour would cut the bar short.
+func (f *Frame) hold(col int, st Style) {
+	if f.col >= col {
+		return
+	}
+	f.To(col-1, st)
+	f.setStyle(st)
+	f.buf = append(f.buf, noBreakSpace...)
+	f.col++
 }
 
 const noBreakSpace = "\u00a0"
@@ -189,6 +196,9 @@ type Line struct {
 // Keep ends the row, filled up to w cells, and returns it.
 func (f *Frame) Keep(w int, st Style) Line {
 	f.limit = min(f.width, w)
+	if st&ground != 0 {
+		f.hold(f.limit, st)
+	}
 	f.To(f.limit, st)
 	if !f.fresh {
 		f.buf = append(f.buf, reset...)

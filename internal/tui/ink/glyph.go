@@ -78,6 +78,8 @@ func plainSign(cluster string) string {
 		return "^"
 	case "↓":
 		return "v"
+	case "↳":
+		return ">"
 	case "•":
 		return "o"
 	}

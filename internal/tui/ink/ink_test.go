@@ -299,3 +299,42 @@ var hostile = []string{
 	"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "a\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030a\u030b\u030c",
 	"\u202eevil\u202c", "\U000e0041\U000e007f", "a\rb", "a\tb", "\xff\xfe", "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "漢字漢字", "e\u0301", "\u0301x", "السلام عليكم", "❤️1️⃣", "\u200d\u200d",
 }
+
+// TestWrapAll: pieces break as one text would, and keep their styles.
+func TestWrapAll(t *testing.T) {
+	for _, in := range [][]string{
+		{""},
+		{"a"},
+		{"hello ", "*big*", " world"},
+		{"a\n", "\nb"},
+		{"ab", "cd", "efghij kl"},
+		{"漢字", "漢", "字 x"},
+		{"one\ntwo", " three\n"},
+		{"x", "", "y"},
+	} {
+		var segs []Seg
+		for i, s := range in {
+			segs = append(segs, T(Style(i), safetext.Body(s)))
+		}
+		for w := range 12 {
+			var got, want []string
+			for _, row := range WrapAll(WcWidth, segs, w) {
+				var r strings.Builder
+				for _, s := range row {
+					r.WriteString(s.s)
+				}
+				got = append(got, r.String())
+			}
+			for _, s := range Wrap(WcWidth, T(Fg, safetext.Body(strings.Join(in, ""))), w) {
+				want = append(want, s.s)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("WrapAll(%q, %d) (-want +got):\n%s", in, w, diff)
+			}
+		}
+	}
+	row := WrapAll(WcWidth, []Seg{L(Fg, "a "), L(Err|Bold, "red"), L(Fg, " b")}, 5)
+	if diff := cmp.Diff([][]Style{{Fg, Err | Bold}, {Fg}}, [][]Style{{row[0][0].st, row[0][1].st}, {row[1][0].st}}); diff != "" {
+		t.Errorf("styles (-want +got):\n%s", diff)
+	}
+}

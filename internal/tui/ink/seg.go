@@ -125,6 +125,9 @@ func (s Seg) String() string { return s.s }
 // With is the same text in another style.
 func (s Seg) With(st Style) Seg { return Seg{s.s, st} }
 
+// Part is a part of a piece, in octets, in another style.
+func (s Seg) Part(from, to int, st Style) Seg { return Seg{s.s[from:to], st} }
+
 // SameDay reports whether two times fall on one day here.
 func SameDay(a, b time.Time) bool {
 	a, b = a.Local(), b.Local()

@@ -26,15 +26,17 @@ const (
 	hues   = 48
 )
 
-// Grounds and weight, to be added to a token with |.
+// Grounds, weight and shape, to be added to a token with |.
 const (
 	OnBar  Style = 1 << 6
 	OnSel  Style = 2 << 6
 	OnBad  Style = 3 << 6 // another key claims this name: nothing else is a red bar
 	Bold   Style = 1 << 8
+	Italic Style = 1 << 9
+	Struck Style = 1 << 10
 	ground Style = 3 << 6
 	token  Style = 1<<6 - 1
-	styles       = 1 << 9
+	styles       = 1 << 11
 )
 
 // Hue is the token of a person: an angle on the colour circle after XEP-0392,
@@ -219,6 +221,12 @@ func (t *Theme) make(st Style) string {
 	s := "\x1b[0"
 	if st&Bold != 0 {
 		s += ";1"
+	}
+	if st&Italic != 0 {
+		s += ";3"
+	}
+	if st&Struck != 0 {
+		s += ";9"
 	}
 	switch t.mode {
 	case palette:

@@ -105,6 +105,60 @@ func cutOut(segs []Seg, from, to int) []Seg {
 	return out
 }
 
+// WrapAll parts pieces that follow one another into rows, as Wrap does one
+// piece, line feeds and all; each keeps its style. It reads them once, however
+// many there are.
+func WrapAll(m Method, segs []Seg, w int) [][]Seg {
+	var b strings.Builder
+	for i := range segs {
+		b.WriteString(segs[i].s)
+	}
+	all, from := b.String(), knife{segs: segs}
+	var rows [][]Seg
+	for at := 0; ; {
+		line, _, more := cutLine(all[at:])
+		end := at + len(line)
+		for {
+			stop, rest := fit(m, all[at:end], max(w, 1))
+			rows = append(rows, from.cut(at, at+stop))
+			if at += rest; at >= end {
+				break
+			}
+		}
+		if !more {
+			return rows
+		}
+		at = end + 1
+	}
+}
+
+// knife cuts rows out of pieces, one behind the other.
+type knife struct {
+	segs  []Seg
+	start int // octet where the first of them begins
+}
+
+func (k *knife) cut(from, to int) []Seg {
+	for len(k.segs) > 0 && k.start+len(k.segs[0].s) <= from {
+		k.start += len(k.segs[0].s)
+		k.segs = k.segs[1:]
+	}
+	var out []Seg
+	at := k.start
+	for i := range k.segs {
+		s := &k.segs[i]
+		if at >= to {
+			break
+		}
+		a, b := max(from-at, 0), min(to-at, len(s.s))
+		if a < b {
+			out = append(out, Seg{s.s[a:b], s.st})
+		}
+		at += len(s.s)
+	}
+	return out
+}
+
 // Span is a part of a line, in octets.
 type Span struct{ Start, End int }
 
