@@ -59,7 +59,7 @@ func (n *Node) contain(raw net.Conn, err *error) {
 }
 
 func (n *Node) negotiateAccepted(ctx context.Context, g *gate, addr netip.AddrPort) (*Conn, error) {
-	if err := receivePrelude(g); err != nil {
+	if err := n.receivePrelude(g); err != nil {
 		n.endPrelude(g, addr, err)
 		return nil, err
 	}

@@ -56,6 +56,11 @@ type Config struct {
 	// 4.1, 6.4), for links where every octet counts.
 	Field bool
 
+	// FullPrelude puts both names into the headers before TLS as well, where
+	// everybody on the link can read them: for foreign software that insists
+	// (RFC 6120 4.7.2, K3). Off unless the user asks for it.
+	FullPrelude bool
+
 	// Wire gets every stream element in both directions, with the text and
 	// the names taken out. May be nil.
 	Wire io.Writer

@@ -93,7 +93,7 @@ func (n *Node) negotiateDialled(ctx context.Context, raw net.Conn, addr netip.Ad
 	start := time.Now()
 	g := newGate(raw)
 	_ = g.SetDeadline(start.Add(n.lim.DialAnswer))
-	if err := n.dialPrelude(g); err != nil {
+	if err := n.dialPrelude(g, to); err != nil {
 		return nil, err
 	}
 	_ = g.SetDeadline(start.Add(n.lim.Handshake))

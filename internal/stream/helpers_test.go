@@ -289,6 +289,11 @@ func serverConfig(id *identity.Identity) *tls.Config {
 func (m *mallory) secure(cfg *tls.Config) (*mallory, error) {
 	m.t.Helper()
 	m.prelude()
+	return m.handshake(cfg)
+}
+
+// handshake is TLS as a dialler on what comes next.
+func (m *mallory) handshake(cfg *tls.Config) (*mallory, error) {
 	c := tls.Client(m.Conn, cfg)
 	if err := c.Handshake(); err != nil {
 		return nil, err

@@ -190,7 +190,7 @@ func TestT19_BombsAreCheap(t *testing.T) {
 	for name, bomb := range bombs {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err := receivePrelude(newGate(&script{in: strings.NewReader(bomb)}))
+		err := new(Node).receivePrelude(newGate(&script{in: strings.NewReader(bomb)}))
 		runtime.ReadMemStats(&after)
 		if err == nil {
 			t.Errorf("%s: accepted", name)
@@ -226,7 +226,7 @@ func FuzzPrelude(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		s := &script{in: strings.NewReader(string(in))}
-		err := receivePrelude(newGate(s))
+		err := new(Node).receivePrelude(newGate(s))
 		said := s.out.String()
 		if err == nil && (!strings.HasSuffix(said, proceedTLS) || !strings.Contains(string(in), "starttls")) {
 			t.Errorf("TLS would begin after %q, said %q", in, said)

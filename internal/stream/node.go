@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"llchat/internal/identity"
+	"llchat/internal/xmlstream"
 )
 
 // Node makes and keeps the streams of one identity.
@@ -199,7 +200,9 @@ func (n *Node) remove(c *Conn) {
 }
 
 // Close ends all streams politely and everything else at once. It waits until
-// all is gone; when ctx ends first, what is left is cut.
+// all is gone; when ctx ends first, what is left is cut. With a ctx that has
+// ended already nothing is waited for: peers are told system-shutdown (README
+// 5.8), if the kernel takes that at once.
 func (n *Node) Close(ctx context.Context) error {
 	n.mu.Lock()
 	n.closed = true
@@ -210,7 +213,11 @@ func (n *Node) Close(ctx context.Context) error {
 	n.mu.Unlock()
 	n.cancel(ErrNodeClosed)
 	for _, c := range open {
-		c.End()
+		if ctx.Err() != nil {
+			c.abortSoon(xmlstream.SystemShutdown)
+		} else {
+			c.End()
+		}
 	}
 	unhook := context.AfterFunc(ctx, func() {
 		for _, c := range open {

@@ -36,10 +36,12 @@ func (e *errSilent) Unwrap() error { return e.err }
 // receivePrelude is the listener's half of README 5.3. With a nil error the
 // next octet on the wire is TLS. Otherwise what has to be said was said, and
 // the connection is to be closed.
-func receivePrelude(g *gate) error {
+func (n *Node) receivePrelude(g *gate) error {
 	r := xmlstream.NewReader(g, xmlstream.Prelude)
-	header := xmlstream.AppendHeader(nil, xmlstream.Header{ID: stanza.NewID(), Lang: language})
 	h, err := r.Header()
+	answer := n.clearHeader(h.From)
+	answer.ID, answer.Lang = stanza.NewID(), language
+	header := xmlstream.AppendHeader(nil, answer)
 	v, isViolation := asViolation(err)
 	switch {
 	case !h.HasVersion && err == nil:
@@ -110,11 +112,23 @@ type spoken struct{ err error }
 func (e *spoken) Error() string { return e.err.Error() }
 func (e *spoken) Unwrap() error { return e.err }
 
-// dialPrelude is the dialler's half. It names nobody (K3). With a nil error
-// the next octet on the wire is TLS.
-func (n *Node) dialPrelude(g *gate) error {
+// clearHeader is our header before TLS. It names nobody, unless Config says
+// that it has to (K3); then to is whom we want to reach, or who called.
+func (n *Node) clearHeader(to string) xmlstream.Header {
+	if !n.cfg.FullPrelude {
+		return xmlstream.Header{}
+	}
+	if !fitName(to) {
+		to = ""
+	}
+	return xmlstream.Header{From: n.ownNames().own, To: to}
+}
+
+// dialPrelude is the dialler's half. With a nil error the next octet on the
+// wire is TLS.
+func (n *Node) dialPrelude(g *gate, to string) error {
 	r := xmlstream.NewReader(g, xmlstream.Prelude)
-	if _, err := g.Write(xmlstream.AppendHeader(nil, xmlstream.Header{})); err != nil {
+	if _, err := g.Write(xmlstream.AppendHeader(nil, n.clearHeader(to))); err != nil {
 		return &DialError{Reason: ReasonClosed, Err: err}
 	}
 	h, err := r.Header()
