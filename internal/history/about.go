@@ -216,14 +216,13 @@ func (c *conn) setBody(m *Message, body string) error {
 		return err
 	}
 	if m.Row <= indexed {
-		err = c.query("INSERT INTO search (search, rowid, body) VALUES ('delete', ?, ?)").
-			int(m.Row).text(m.Body).exec()
+		err = c.query(unindexRow).int(m.Row).exec()
 	}
 	if err == nil {
 		err = c.query("UPDATE message SET body = ? WHERE row = ?").text(body).int(m.Row).exec()
 	}
 	if err == nil && m.Row <= indexed {
-		err = c.query("INSERT INTO search (rowid, body) VALUES (?, ?)").int(m.Row).text(body).exec()
+		err = c.query(indexRow).int(m.Row).exec()
 	}
 	m.Body = body
 	return err

@@ -127,7 +127,7 @@ func TestDamagedPage(t *testing.T) {
 		list[n] = in(bob, n, line)
 	}
 	addAll(t, s, list)
-	if err := s.Check(); err != nil {
+	if err := errors.Join(s.indexAll(), s.Check()); err != nil {
 		t.Fatalf("Check of a sound store: %v", err)
 	}
 	closeStore(t, s)
@@ -135,7 +135,7 @@ func TestDamagedPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := len(data) / 3 / pageSize * pageSize; at < len(data)/2; at += pageSize {
+	for at := len(data) / 4 / pageSize * pageSize; at < len(data)/3; at += pageSize {
 		data[at] ^= 0x40
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -146,8 +146,11 @@ func TestDamagedPage(t *testing.T) {
 	if err := s.Check(); !errors.As(err, &e) || e.Problem != "is damaged" {
 		t.Errorf("Check: %v", err)
 	}
-	if _, err := s.Page(bob, 0, maxPage); !errors.As(err, &e) || e.Problem != "is damaged" {
-		t.Errorf("Page: %v", err)
+	for _, err = range s.All(&bob) {
+		continue // the last one is the error
+	}
+	if !errors.As(err, &e) || e.Problem != "is damaged" {
+		t.Errorf("All: %v", err)
 	}
 }
 
@@ -275,16 +278,16 @@ func setVersion(t *testing.T, path, version string) {
 
 func TestNewerSchemaRefused(t *testing.T) {
 	path := dbPath(t)
-	setVersion(t, path, "4")
+	setVersion(t, path, "5")
 	e := refused(t, path, testKey)
-	if !strings.Contains(e.Problem, "newer llchat (schema 4, this one knows 3)") || !strings.Contains(e.Hint, "update llchat") {
+	if !strings.Contains(e.Problem, "newer llchat (schema 5, this one knows 4)") || !strings.Contains(e.Hint, "update llchat") {
 		t.Errorf("%q, hint %q", e.Problem, e.Hint)
 	}
 }
 
 func TestMigration(t *testing.T) {
 	future := standard
-	future.steps = append(future.steps[:3:3], "ALTER TABLE message ADD COLUMN replaces", "CREATE TABLE room (id INTEGER PRIMARY KEY)")
+	future.steps = append(future.steps[:4:4], "ALTER TABLE message ADD COLUMN replaces", "CREATE TABLE room (id INTEGER PRIMARY KEY)")
 	path := dbPath(t)
 	s := open(t, path)
 	add(t, s, in(bob, 1, "from before"))
@@ -294,7 +297,7 @@ func TestMigration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, err := s.w.version(); v != 5 || err != nil {
+		if v, err := s.w.version(); v != 6 || err != nil {
 			t.Errorf("version %d, %v", v, err)
 		}
 		if _, _, err := s.Append(in(bob, 2, "after")); err != nil {
@@ -306,7 +309,7 @@ func TestMigration(t *testing.T) {
 		closeStore(t, s)
 	}
 	refused(t, path, testKey)
-	copied := open(t, path+".v3")
+	copied := open(t, path+".v4")
 	if page := bodies(must[[]Message](t)(copied.Page(bob, 0, 9))); !cmp.Equal(page, []string{"from before"}) {
 		t.Errorf("copy of the old file: %q", page)
 	}
@@ -314,16 +317,16 @@ func TestMigration(t *testing.T) {
 
 func TestMigrationFailsWhole(t *testing.T) {
 	future := standard
-	future.steps = append(future.steps[:3:3], "CREATE TABLE room (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
+	future.steps = append(future.steps[:4:4], "CREATE TABLE room (id INTEGER PRIMARY KEY)", "INSERT INTO nowhere VALUES (1)")
 	path := dbPath(t)
 	closeStore(t, open(t, path))
 	if s, err := future.open(path, testKey); err == nil {
 		closeStore(t, s)
 		t.Fatal("opened")
-	} else if !strings.Contains(err.Error(), "schema 5") {
+	} else if !strings.Contains(err.Error(), "schema 6") {
 		t.Errorf("error %v does not say which step failed", err)
 	}
-	s := open(t, path) // still of schema 3
+	s := open(t, path) // still of schema 4
 	if n, _, err := s.w.query("SELECT count(*) FROM sqlite_schema WHERE name = 'room'").number(); n != 0 || err != nil {
 		t.Errorf("half a migration is left: %d, %v", n, err)
 	}

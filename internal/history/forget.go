@@ -106,11 +106,10 @@ func (s *Store) banish(c *conn, peer identity.Pin) error {
 // removeGone removes the next messages of peers that are gone, and then the
 // peers. It tells whether there are more.
 func (c *conn) removeGone() (more bool, err error) {
-	q := c.query("SELECT m.row, m.body FROM message m JOIN peer p ON p.id = m.peer WHERE p.gone LIMIT ?").int(forgetBatch)
-	rows, texts := []int64{}, []string{}
+	q := c.query("SELECT m.row FROM message m JOIN peer p ON p.id = m.peer WHERE p.gone LIMIT ?").int(forgetBatch)
+	rows := []int64{}
 	for q.next() {
 		rows = append(rows, q.stmt.ColumnInt64(0))
-		texts = append(texts, q.stmt.ColumnText(1))
 	}
 	if err := q.done(); err != nil {
 		return false, err
@@ -119,8 +118,8 @@ func (c *conn) removeGone() (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for i, row := range rows {
-		if err := c.remove(row, texts[i], row <= indexed); err != nil {
+	for _, row := range rows {
+		if err := c.remove(row, row <= indexed); err != nil {
 			return false, err
 		}
 	}
@@ -130,10 +129,9 @@ func (c *conn) removeGone() (more bool, err error) {
 	return false, c.query("DELETE FROM peer WHERE gone").exec()
 }
 
-func (c *conn) remove(row int64, text string, indexed bool) error {
+func (c *conn) remove(row int64, indexed bool) error {
 	if indexed {
-		err := c.query("INSERT INTO search (search, rowid, body) VALUES ('delete', ?, ?)").int(row).text(text).exec()
-		if err != nil {
+		if err := c.query(unindexRow).int(row).exec(); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -71,5 +72,80 @@ func TestMigrationOfSchema1(t *testing.T) {
 	}
 	if _, err := os.Stat(path + ".v1"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A file of schema 3, made by the program that wrote that: search finds what it
+// found before, and what only the new index knows, and nothing that was
+// corrected or deleted.
+func TestMigrationOfSchema3(t *testing.T) {
+	s := open(t, released(t, "schema3.db"))
+	for query, want := range map[string]int{
+		"lake": 70, "corrected": 1, "boat": 69, "see": 71, "delete": 0, "京": 1, "👍": 1,
+	} {
+		if hits := must[[]Message](t)(s.Search(query, nil, 0, 99)); len(hits) != want {
+			t.Errorf("%q: %d hits, want %d", query, len(hits), want)
+		}
+	}
+	if hits := must[[]Message](t)(s.Search("see", &carol, 0, 99)); len(hits) != 2 {
+		t.Errorf("with one peer: %q", bodies(hits))
+	}
+	consistent(t, s)
+	must[Outcome](t)(s.Correct(about(bob, In, 201, 8, "corrected again")))
+	if _, err := s.Delete(bob, In, id(7)); err != nil {
+		t.Error(err)
+	}
+	if err := s.Forget(carol); err != nil {
+		t.Error(err)
+	}
+	if hits := must[[]Message](t)(s.Search("corrected", nil, 0, 99)); len(hits) != 1 {
+		t.Errorf("%q", bodies(hits))
+	}
+	consistent(t, s)
+}
+
+// More messages than one commit indexes wait, as after a migration: the writer
+// indexes them by and by, a search waits for all, closing for none of them.
+func TestReindexInBatches(t *testing.T) {
+	const n = 3*indexBatch + 10
+	for _, first := range []string{"search", "close", "idle"} {
+		t.Run(first, func(t *testing.T) {
+			t.Parallel()
+			path := dbPath(t)
+			s := open(t, path)
+			list := make([]Message, n)
+			for i := range list {
+				list[i] = in(pin(i%2), i, "a word")
+			}
+			addAll(t, s, list)
+			closeStore(t, s)
+			c, err := connect((file{standard, path, testKey}).uri(""), &testKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.db.Exec("INSERT INTO search (search) VALUES ('delete-all'); UPDATE meta SET value = 0 WHERE name = 'indexed'")
+			if err := errors.Join(err, c.close()); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, path)
+			if first == "close" {
+				closeStore(t, s)
+				s = open(t, path)
+			}
+			for waiting := first == "idle"; waiting; { // every write lets the writer go on
+				err := s.write("test", func(c *conn) error {
+					left, _, err := c.query("SELECT max(row) > (SELECT value FROM meta WHERE name = 'indexed') FROM message").number()
+					waiting = left > 0
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if hits := must[[]Message](t)(s.Search("word", nil, list[0].Row, maxPage)); len(hits) != maxPage {
+				t.Errorf("%d hits", len(hits))
+			}
+			consistent(t, s)
+		})
 	}
 }

@@ -35,13 +35,13 @@ func TestR1ModesOfFiles(t *testing.T) {
 	}
 	// The copy of a migration.
 	future := standard
-	future.steps = append(future.steps[:3:3], "CREATE TABLE room (id INTEGER PRIMARY KEY)")
+	future.steps = append(future.steps[:4:4], "CREATE TABLE room (id INTEGER PRIMARY KEY)")
 	s, err := future.open(path, testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
-	for _, name := range []string{path, path + ".v3"} {
+	for _, name := range []string{path, path + ".v4"} {
 		if fi, err := os.Stat(name); err != nil || fi.Mode() != fs.FileMode(0o600) {
 			t.Errorf("%s: %v, %v", name, fi.Mode(), err)
 		}

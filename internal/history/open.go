@@ -274,7 +274,7 @@ func (c *conn) setUp() error {
 	if err := c.db.Exec(pragmas); err != nil {
 		return err
 	}
-	return fts5.Register(c.db)
+	return errors.Join(fts5.Register(c.db), registerWords(c.db))
 }
 
 // tighten makes the file if need be and takes it from everybody else.

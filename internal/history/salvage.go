@@ -354,8 +354,5 @@ func (s *salvage) mend() error {
 	}
 	n, _, err := s.dst.query("SELECT count(*) FROM message").number()
 	s.out.Messages = int(n)
-	if err != nil {
-		return err
-	}
-	return indexRows(s.dst)
+	return err // Open indexes them
 }

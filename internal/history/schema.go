@@ -10,7 +10,7 @@ const applicationID = 0x6c6c6368
 
 // migrations brings a database from schema version i to i+1. What was once
 // released never changes; a new version is a new entry.
-var migrations = []string{schema1, schema2, schema3}
+var migrations = []string{schema1, schema2, schema3, schema4}
 
 // schema1: a message's row is its first seq, so that only messages that
 // changed since need an entry in an index by seq. Pins are kept once, in

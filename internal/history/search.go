@@ -17,10 +17,12 @@ const (
 // Search returns the newest n messages before a row (0: the end), newest
 // first, that hold every word of the query; with a peer only those with it.
 // Case and marks on letters do not count. "Several words" in quotes stand side
-// by side, and a star ends a word that may go on: lak* finds lake. Everything
-// else in a query is text. n is at most 1,000. A query without any letter or
-// digit finds nothing; one of more than 1,024 octets or 16 words is
-// ErrTooLarge.
+// by side, and a star ends a word that may go on: lak* finds lake. In scripts
+// without spaces between words, and in Hangul, any part of a run is found; an
+// emoji is a word. Everything else in a query is text. n is at most 1,000. A
+// query without any letter, digit or emoji finds nothing; one of more than
+// 1,024 octets or 16 words is ErrTooLarge. The first search after a migration
+// waits until all messages are indexed anew.
 func (s *Store) Search(query string, peer *identity.Pin, before int64, n int) (list []Message, err error) {
 	match, err := matchOf(query)
 	if err != nil || match == "" {
@@ -32,20 +34,26 @@ func (s *Store) Search(query string, peer *identity.Pin, before int64, n int) (l
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	err = s.read("search", func(c *conn) error {
-		q := c.query(searchAll).text(match).int(before)
-		if peer != nil {
-			q = c.query(searchOne).text(match).int(before).pin(*peer)
+	err = s.read("search", func(c *conn) (err error) {
+		if peer == nil {
+			list, err = c.query(searchAll).text(match).int(before).int(rows(n)).messages()
+			return err
 		}
-		list, err = q.int(rows(n)).messages()
+		id, known, err := c.query("SELECT id FROM peer WHERE pin = ?").pin(*peer).number()
+		if err != nil || !known {
+			return err
+		}
+		match := `"` + peerWord(id) + `" AND ` + match
+		list, err = c.query(searchOne).text(match).int(before).int(id).int(rows(n)).messages()
 		return err
 	})
 	return list, err
 }
 
 // The index gives its rows newest first, so that LIMIT ends the work: ranking
-// would have to look at every hit. The unary plus keeps the planner from
-// walking through the conversation instead.
+// would have to look at every hit. The index knows whose message it is; that
+// the message says so, too, costs nothing. The unary plus keeps the planner
+// from walking through the conversation instead.
 const (
 	searchColumns = `SELECT m.row, m.seq, m.id, p.pin, m.out, m.body, m.state, m.reason, m.time, m.delay,
 		m.kind, m.flags, m.target, d.reply, d.quote, d.hint, d.edited, d.retracted, d.ours, d.theirs
@@ -53,7 +61,7 @@ const (
 	searchAll = searchColumns + `WHERE s.search MATCH ? AND s.rowid < ? AND m.kind = 0 AND NOT p.gone
 		ORDER BY s.rowid DESC LIMIT ?`
 	searchOne = searchColumns + `WHERE s.search MATCH ? AND s.rowid < ? AND m.kind = 0 AND
-		+m.peer = (SELECT id FROM peer WHERE pin = ?) ORDER BY s.rowid DESC LIMIT ?`
+		+m.peer = ? ORDER BY s.rowid DESC LIMIT ?`
 )
 
 // indexAll makes search know the messages that it does not know yet.
@@ -68,10 +76,15 @@ func (s *Store) indexAll() error {
 	if err != nil || !waiting {
 		return err
 	}
-	return s.write("index", func(c *conn) error {
-		s.unindexed = 0
-		return indexRows(c)
-	})
+	for more := true; more && err == nil; {
+		err = s.write("index", func(c *conn) (err error) {
+			if more, err = indexRows(c); !more {
+				s.unindexed = 0
+			}
+			return err
+		})
+	}
+	return err
 }
 
 // matchOf makes an expression of FTS5 of what a user typed: every term is a
@@ -116,10 +129,10 @@ func nextTerm(text string) (term, rest string, more bool) {
 	} else if star, ok := strings.CutPrefix(rest, "*"); ok && strings.HasPrefix(text, `"`) {
 		rest, prefix = star, true
 	}
-	if !strings.ContainsFunc(term, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
+	if !strings.ContainsFunc(term, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || symbol(r) }) {
 		return "", rest, true
 	}
-	term = `"` + strings.Map(plain, term) + `"`
+	term = `"` + words(strings.Map(plain, term)) + `"`
 	if prefix {
 		term += "*"
 	}

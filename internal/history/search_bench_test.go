@@ -88,6 +88,9 @@ func BenchmarkD2Search(b *testing.B) {
 	s := open(b, path)
 	start := time.Now()
 	converse(b, s, n)
+	if err := s.indexAll(); err != nil {
+		b.Fatal(err)
+	}
 	closeStore(b, s)
 	b.Logf("%d messages in %v", n, time.Since(start).Round(time.Second))
 	fi, err := os.Stat(path)

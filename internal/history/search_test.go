@@ -16,6 +16,8 @@ func TestSearch(t *testing.T) {
 		for n, text := range []string{
 			"See you at the lake", "Die Übermacht am Bodensee", "cafe\u0301 au lait", "the LAKE is cold", "lakeside, at the pier",
 			`she said "see the lake" twice`, "NEAR AND OR NOT", "mail a.b@c.example", "Привет, мир", "5 o'clock -- maybe", "東京 タワー",
+			"明日は東京へ行きます。カフェで会おう", "我明天去北京大学看书", "학교에서 만나요", "วันนี้กินข้าวที่บ้าน", "ok👍🏽👍 thanks", // 11 to 15
+			"👩\u200d💻 at work ❤\ufe0f", "\U0001fae0\U0001faf6 new ones", "1\ufe0f\u20e3 20°C 🇩🇪", "か\u3099っこう 하\u11abguk", "\ue0001 zander\U000f2764", // 16 to 20
 		} {
 			peer := bob
 			if n%2 == 1 {
@@ -41,7 +43,44 @@ func TestSearch(t *testing.T) {
 			{"cafe", []int{2}},
 			{"café", []int{2}},
 			{"привет", []int{8}},
-			{"東京", []int{10}},
+			{"東京", []int{11, 10}},
+			{"京都", nil},
+			// No spaces between words: any part of a run is found.
+			{"行きます", []int{11}},
+			{"カフェ", []int{11}},
+			{"カフ*", []int{11}},
+			{"会う", nil},
+			{"北京", []int{12}},
+			{"大学 明天", []int{12}},
+			{"学大", nil},
+			{"학교", []int{13}},
+			{"만나", []int{13}},
+			{"만나요 학교에서", []int{13}},
+			{"ข้าว", []int{14}},
+			{"กินข้าว", []int{14}},
+			{"ข้าวกิน", nil},
+			{"がっこう", []int{19}},
+			{"한guk", []int{19}},
+			{strings.Repeat("東", 341), nil},
+			{"👍", []int{15}},
+			{"👍🏽", []int{15}}, // the tone does not count
+			{"👍👍", []int{15}},
+			{"👍👍👍", nil},
+			{"ok", []int{15}},
+			{"ok👍", []int{15}},
+			{"💻", []int{16}},
+			{"👩\u200d💻", []int{16}},
+			{"❤", []int{16}},
+			{"❤\ufe0f", []int{16}},
+			{"\U0001fae0", []int{17}},
+			{"\U0001faf6*", []int{17}},
+			{"🇩🇪", []int{18}},
+			{"🇪🇩", nil},
+			{"°", []int{18}},
+			{"20 c", []int{18}},
+			{"🙈", nil},
+			// The word that says whose message it is cannot be written.
+			{"\ue0001", []int{20, 18}}, // a 1, and that of a keycap
 			{"a.b@c.example", []int{7}},
 			{"o'clock", []int{9}},
 			// What FTS5 would take for operators is text.
@@ -114,6 +153,50 @@ func TestSearchPages(t *testing.T) {
 	if list := must[[]Message](t)(s.Search("lake", nil, 0, maxPage+1)); len(list) != 100 {
 		t.Errorf("%d", len(list))
 	}
+}
+
+// A peer with few messages among many is found by what the index knows of it;
+// nobody's text gets into another's conversation.
+func TestSearchOnePeer(t *testing.T) {
+	s := memory(t)
+	for n := range 200 {
+		add(t, s, in(pin(n%20), n, "lake"))
+	}
+	nearly := string(peerMark) + "1 1 lake"
+	add(t, s, in(pin(11), 500, nearly))
+	for _, tt := range []struct {
+		query string
+		peer  int
+		want  int
+	}{
+		{"lake", 1, 10}, {"lake", 11, 11}, {"1", 11, 1}, {"1", 1, 0}, {"lake", 77, 0}, {string(peerMark) + "1", 1, 0},
+	} {
+		who := pin(tt.peer)
+		if hits := must[[]Message](t)(s.Search(tt.query, &who, 0, 99)); len(hits) != tt.want {
+			t.Errorf("%q with %d: %d hits, want %d", tt.query, tt.peer, len(hits), tt.want)
+		}
+	}
+	q := s.r.query("SELECT count(*) FROM search WHERE search MATCH ?").text(`"` + peerWord(1) + `"`)
+	if n, _, err := q.number(); n != 10 || err != nil {
+		t.Errorf("the index knows %d messages of peer 1, %v", n, err)
+	}
+}
+
+// words takes every text; what it gives has no mark of ours and no letters
+// that touch where scripts have no spaces.
+func FuzzWords(f *testing.F) {
+	for _, seed := range []string{"lake", "東京タワー", "학교에서", "กิน", "👩\u200d💻👍🏽", "\ue0001", "\xff東", "e\u0301", "\U0001ffff", "\U000fffff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := words(text)
+		if strings.ContainsRune(got, peerMark) || strings.ContainsFunc(got, tone) || len(got) > 12*len(text) {
+			t.Errorf("%q became %q", text, got)
+		}
+		if again := words(got); strings.Join(strings.Fields(again), " ") != strings.Join(strings.Fields(got), " ") {
+			t.Errorf("%q became %q, then %q", text, got, again)
+		}
+	})
 }
 
 func TestSearchBounds(t *testing.T) {

@@ -31,6 +31,7 @@ type Store struct {
 	newKeys   []time.Time            // when keys entered the queue: L-11
 	reserved  uint64                 // the counter's limit once the transaction commits
 	unindexed int                    // messages that search does not know yet
+	behind    bool                   // too many of them for one commit
 	logPages  int                    // length of the write-ahead log
 	unswept   bool                   // a conversation is being removed
 }
@@ -66,9 +67,10 @@ func (s *Store) recall() error {
 	if err != nil {
 		return err
 	}
-	n, _, err := s.w.query(`SELECT count(*) FROM message
-		WHERE row > (SELECT value FROM meta WHERE name = 'indexed')`).number()
+	n, _, err := s.w.query(`SELECT count(*) FROM (SELECT 1 FROM message
+		WHERE row > (SELECT value FROM meta WHERE name = 'indexed') LIMIT ?)`).int(indexBatch).number()
 	s.seq.next, s.seq.limit, s.reserved, s.unindexed = uint64(seq), uint64(seq), uint64(seq), int(n)
+	s.behind = n == indexBatch
 	if err != nil {
 		return err
 	}
@@ -91,11 +93,12 @@ func (s *Store) Close() error {
 	return s.failed
 }
 
-// settle makes everything searchable. Should it fail, the next start does it.
+// settle makes everything searchable, if that is soon done. Otherwise, and
+// should it fail, the next start does it.
 func (s *Store) settle() {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	if s.unindexed > 0 {
+	if s.unindexed > 0 && !s.behind {
 		_ = s.index()
 	}
 }

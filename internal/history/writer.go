@@ -8,6 +8,9 @@ const (
 	// indexAfter is how many messages may wait for the search index; indexing
 	// them together costs a tenth of indexing each, and no sender waits for it.
 	indexAfter = 64
+	// indexBatch is how many messages one commit indexes at most: after a
+	// migration all of them wait, and others may write between two commits.
+	indexBatch = 512
 	// maxLogPages is when the log is written back: 4 MiB, SQLite's own default.
 	maxLogPages = 1000
 )
@@ -38,14 +41,14 @@ func (s *Store) writer() {
 	close(ready)
 	for {
 		var idle chan struct{}
-		if s.unswept {
+		if s.unswept || s.behind {
 			idle = ready
 		}
 		select {
 		case <-s.closing:
 			return
 		case <-idle:
-			s.sweep()
+			s.proceed()
 		case j := <-s.jobs:
 			group = s.collect(append(group[:0], j))
 			s.commit(group)
@@ -109,12 +112,21 @@ func (s *Store) forget() {
 	s.reserved = 0
 }
 
+// proceed does the next part of what takes long.
+func (s *Store) proceed() {
+	if s.unswept {
+		s.sweep()
+		return
+	}
+	s.maintain()
+}
+
 // maintain does what no caller has to wait for. An error here, of a full disk
 // say, loses nothing: the work stays to be done.
 func (s *Store) maintain() {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	if s.unindexed >= indexAfter {
+	if s.unindexed >= indexAfter || s.behind {
 		_ = s.index()
 	}
 	if s.logPages >= maxLogPages {
@@ -122,21 +134,43 @@ func (s *Store) maintain() {
 	}
 }
 
-// index brings the search index up to the newest message.
+// index makes search know the next messages that it does not know yet. After
+// an error the next search, or 64 messages later the writer, tries again.
 func (s *Store) index() error {
-	err := s.w.transact("BEGIN IMMEDIATE", indexRows)
-	if err == nil {
-		s.unindexed = 0
-	}
-	return err
-}
-
-func indexRows(c *conn) error {
-	err := c.query(`INSERT INTO search (rowid, body) SELECT row, body FROM message
-		WHERE row > (SELECT value FROM meta WHERE name = 'indexed') ORDER BY row`).exec()
+	err := s.w.transact("BEGIN IMMEDIATE", func(c *conn) (err error) {
+		s.behind, err = indexRows(c)
+		return err
+	})
 	if err != nil {
+		s.behind = false
 		return err
 	}
-	return c.query(`UPDATE meta SET value = (SELECT coalesce(max(row), 0) FROM message)
-		WHERE name = 'indexed'`).exec()
+	s.unindexed = 0
+	return nil
 }
+
+// indexRows indexes one batch and tells whether there are more.
+func indexRows(c *conn) (more bool, err error) {
+	q := c.query(`SELECT count(*), max(row) FROM (SELECT row FROM message
+		WHERE row > (SELECT value FROM meta WHERE name = 'indexed') ORDER BY row LIMIT ?)`).int(indexBatch)
+	var n, last int64
+	if q.next() {
+		n, last = q.stmt.ColumnInt64(0), q.stmt.ColumnInt64(1)
+	}
+	if err := q.done(); err != nil || n == 0 {
+		return false, err
+	}
+	err = c.query(`INSERT INTO search (rowid, body) SELECT row, body FROM searched
+		WHERE row > (SELECT value FROM meta WHERE name = 'indexed') AND row <= ? ORDER BY row`).int(last).exec()
+	if err != nil {
+		return false, err
+	}
+	return n == indexBatch, c.query("UPDATE meta SET value = ? WHERE name = 'indexed'").int(last).exec()
+}
+
+// unindexRow and indexRow are for a message whose text changes: before it does,
+// and after.
+const (
+	unindexRow = "INSERT INTO search (search, rowid, body) SELECT 'delete', row, body FROM searched WHERE row = ?"
+	indexRow   = "INSERT INTO search (rowid, body) SELECT row, body FROM searched WHERE row = ?"
+)
