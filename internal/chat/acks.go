@@ -42,7 +42,7 @@ func (n *Node) handled(l *live, ids []string) {
 	for _, id := range ids {
 		f, open := l.flights[id]
 		switch {
-		case !open || f.due:
+		case !open || f.due || f.settling:
 			continue
 		case l.knowsNoReceipts():
 			n.finish(l, id)
@@ -118,7 +118,7 @@ func (n *Node) remind(l *live) {
 func (l *live) unconfirmed() []string {
 	var ids []string
 	for id, f := range l.flights {
-		if f.read {
+		if f.read && !f.settling {
 			ids = append(ids, id)
 		}
 	}

@@ -173,6 +173,7 @@ func (n *Node) isContact(pin identity.Pin) bool {
 
 // publishMessage tells every face about a stored message.
 func (n *Node) publishMessage(h history.Message) Message {
+	n.settleFirst()
 	m := n.face(h)
 	n.emitFact(h.Seq, m)
 	return m

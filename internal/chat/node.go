@@ -90,6 +90,7 @@ type state struct {
 	added     []added              // addresses that the user gave, oldest first
 	mute      map[string]time.Time // links that are silent, and since when
 	outside   outside              // what the network sees of us
+	settling  settling             // receipts on their way to the disk
 	search    search               // how people are looked for on the links
 	domain    domain               // and in the domain, if one is set
 }
@@ -113,6 +114,8 @@ func (n *Node) run() {
 		select {
 		case f := <-n.inbox:
 			f()
+		case err := <-n.settledGroup():
+			n.settledAll(err)
 		case e, ok := <-n.events:
 			if ok {
 				n.claimEvent(e)

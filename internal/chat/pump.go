@@ -41,6 +41,8 @@ type flight struct {
 	read   bool // the peer acknowledged it, or answered a ping sent after it
 	due    bool // to be sent again
 	again  bool // was sent again
+
+	settling bool // its receipt is here and on its way to our disk
 }
 
 // say puts stanzas before the messages that wait. Of presence only the newest

@@ -67,30 +67,19 @@ func receiptFor(id string) stanza.Message {
 	return stanza.Message{ID: stanza.NewID(), Received: id}
 }
 
-// receipt ends the journey of one of our messages: it is on their disk. While
-// ours does not take that, the message stays where it is: sending it again
-// would only bring the same receipt.
-func (n *Node) receipt(l *live, id string) { n.settle(l, id, history.Delivered, "") }
-
-// refusedMessage follows an error stanza for one of our messages.
+// refusedMessage follows an error stanza for a message that is on this stream.
+// Any other is none that this stream could say anything about.
 func (n *Node) refusedMessage(l *live, s stanza.Message) {
-	n.settle(l, s.ID, history.Failed, "refused by the other side")
-}
-
-// settle ends a message that is on this stream. Any other is none that this
-// stream could say anything about.
-func (n *Node) settle(l *live, id string, s history.State, reason string) {
-	f, ok := l.flights[id]
-	if !ok {
+	f, ok := l.flights[s.ID]
+	if !ok || f.settling {
 		return
 	}
-	l.remote.confirms = l.remote.confirms || s == history.Delivered
-	if !n.mark(l.remote.pin, id, s, reason) {
+	if !n.mark(l.remote.pin, s.ID, history.Failed, "refused by the other side") {
 		f.read = true
-		l.flights[id] = f
+		l.flights[s.ID] = f
 		return
 	}
-	delete(l.flights, id)
-	delete(l.remote.retries, id)
+	delete(l.flights, s.ID)
+	delete(l.remote.retries, s.ID)
 	n.pump(l)
 }
