@@ -218,6 +218,9 @@ func (n *Node) opened(c *stream.Conn) {
 	}
 	switch state, of := n.judge(r); {
 	case isContact(state):
+		if !p.Dialled && r.redial.found != nil {
+			r.redial.found()
+		}
 		n.welcome(l)
 		n.oneStream(r)
 		n.keepLive()

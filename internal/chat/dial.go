@@ -48,6 +48,7 @@ type redial struct {
 	knocked  time.Time
 	began    time.Time // of the dial that runs
 	cancel   context.CancelFunc
+	found    context.CancelFunc // they have dialled us: no more addresses are tried
 }
 
 func (d *redial) succeeded() {
@@ -162,11 +163,12 @@ func (n *Node) retryNow(r *remote) {
 	r.redial.stop()
 	r.redial.running = true
 	ctx, cancel := context.WithCancel(n.ctx)
-	r.redial.began, r.redial.cancel = time.Now(), cancel
+	seek, found := context.WithCancel(ctx)
+	r.redial.began, r.redial.cancel, r.redial.found = time.Now(), cancel, found
 	n.start(func() {
 		defer cancel()
-		err := n.dialContact(ctx, r.pin, keys, known)
-		if len(byHand) > 0 && (err != nil || len(keys)+len(known) == 0) {
+		err := n.dialContact(ctx, seek, r.pin, keys, known)
+		if len(byHand) > 0 && seek.Err() == nil && (err != nil || len(keys)+len(known) == 0) {
 			err = n.dialByHand(ctx, r.pin, byHand)
 		}
 		n.post(func() { n.dialled(r, err) })
@@ -225,29 +227,39 @@ func (n *Node) placesOf(r *remote) (keys []string, known []netip.AddrPort) {
 	return keys, known
 }
 
-// dialContact tries every place until the contact's key answers at one.
-func (n *Node) dialContact(ctx context.Context, pin identity.Pin, keys []string, known []netip.AddrPort) error {
+// dialContact tries every place until the contact's key answers at one, or seek
+// ends: then no other one is tried. A dial that is under way goes on (spec 5.6):
+// the other side may have chosen it already, and only it can tell.
+func (n *Node) dialContact(ctx, seek context.Context, pin identity.Pin, keys []string, known []netip.AddrPort) error {
 	var all []error
 	tried := map[netip.AddrPort]bool{}
 	for _, key := range keys {
-		p, err := n.resolveClaim(ctx, key)
+		p, err := n.resolveClaim(seek, key)
 		if err != nil {
 			all = append(all, err)
 			continue
 		}
 		for _, a := range p.Addrs {
 			tried[a] = true
+			if seek.Err() != nil {
+				return seek.Err()
+			}
 			_, err := n.dialAddr(ctx, a, &pin, p.Instance)
 			if err == nil {
 				return nil
 			}
 			all = append(all, err)
 		}
-		n.disc.Load().Reconfirm(key)
+		if seek.Err() == nil {
+			n.disc.Load().Reconfirm(key)
+		}
 	}
 	for _, a := range known {
 		if tried[a] {
 			continue
+		}
+		if seek.Err() != nil {
+			return seek.Err()
 		}
 		_, err := n.dialAddr(ctx, a, &pin, "")
 		if err == nil {

@@ -98,3 +98,27 @@ func TestFullDisk(t *testing.T) {
 		closeNode(t, alice)
 	})
 }
+
+// The receiver's disk is full: no receipt, and the sender keeps the message,
+// which arrives once, by itself, when there is room again. Both run in this
+// process, so what alice writes is on her disk before.
+func Test5_7_FullDiskOfTheReceiver(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		time.Sleep(time.Minute)
+		c.lan.Delay(100 * time.Millisecond)
+		send(t, c.alice, "bob", "keep this") // on the way
+		mend := fullDisk(t)
+		time.Sleep(10 * time.Second)
+		if m, _ := find(t, c.alice, "bob", "keep this"); m.State == chat.Delivered {
+			t.Error("called delivered, and it is on no disk")
+		}
+		if s, _ := c.bob.Status(t.Context()); len(s.Health) == 0 {
+			t.Error("bob is not told that his disk is full")
+		}
+		mend()
+		becomes(t, c.alice, "bob", "keep this", chat.Delivered)
+		if _, n := find(t, c.bob, "alice", "keep this"); n != 1 {
+			t.Errorf("bob shows it %d times", n)
+		}
+	})
+}

@@ -79,3 +79,7 @@ func Announced(n *Node, instance, key string) (value string) {
 	})
 	return value
 }
+
+// Serves reports whether requests of a namespace are answered by more than that
+// nobody serves them.
+func Serves(space string) bool { return servesNamespace(space) }

@@ -88,7 +88,7 @@ func (n *Node) knockOnce(r *remote, places []netip.AddrPort) {
 	}
 	r.redial.running, r.redial.knocked = true, time.Now()
 	n.start(func() {
-		err := n.dialContact(n.ctx, r.pin, nil, places)
+		err := n.dialContact(n.ctx, n.ctx, r.pin, nil, places)
 		n.post(func() { n.knockEnded(r, err) })
 	})
 }
