@@ -29,10 +29,11 @@ type guard struct {
 
 	turn sync.Mutex // held while the node comes or goes
 
-	mu    sync.Mutex // guards the following
-	node  *chat.Node // nil while locked
-	held  *chat.Held // the profile meanwhile
-	blank func()     // ends what shows the node; waits for it
+	mu      sync.Mutex // guards the following
+	node    *chat.Node // nil while locked
+	held    *chat.Held // the profile meanwhile
+	blank   func()     // ends what shows the node; waits for it
+	locking bool       // the window goes, and then the node
 
 	over chan struct{} // closed by Panic
 	once sync.Once
@@ -69,21 +70,39 @@ func (g *guard) onLock(blank func()) {
 }
 
 func (g *guard) locked() bool {
-	n, _ := g.now()
-	return n == nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.node == nil || g.locking
+}
+
+// blankOut takes the window away. It answers calls until it has gone, and is
+// locked from now on to whoever asks whether it is to come back.
+func (g *guard) blankOut() {
+	g.mu.Lock()
+	g.locking = true
+	blank := g.blank
+	g.mu.Unlock()
+	if blank != nil {
+		blank()
+	}
+	g.mu.Lock()
+	g.node, g.locking = nil, false
+	g.mu.Unlock()
 }
 
 // Status implements chat.API: also while locked, without what the passphrase
 // keeps.
 func (g *guard) Status(ctx context.Context) (chat.Status, error) {
 	n, held := g.now()
+	var s chat.Status
 	switch {
 	case n != nil:
 		return n.Status(ctx)
-	case held == nil:
-		return chat.Status{}, chat.ErrProfileLocked
+	case held != nil:
+		s = held.Status()
+	default: // it is just being locked
+		s = chat.Status{Locked: true, Interfaces: []chat.Interface{}, Addresses: []string{}, PostQuantum: true}
 	}
-	s := held.Status()
 	s.Running = !g.passive
 	return s, nil
 }
@@ -118,13 +137,7 @@ func (g *guard) Lock(ctx context.Context) error {
 			Hint: "llchat passphrase set",
 		}
 	}
-	g.mu.Lock()
-	blank := g.blank
-	g.mu.Unlock()
-	if blank != nil {
-		blank()
-	}
-	g.set(nil, nil)
+	g.blankOut()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockTime)
 	defer cancel()
 	err := node.Close(end)

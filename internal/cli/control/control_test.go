@@ -136,7 +136,26 @@ func TestEveryMethod(t *testing.T) {
 	if p, err := c.Add(ctx, "192.0.2.7:5298"); err != nil || p.Key != "c" {
 		t.Errorf("add: %+v, %v", p, err)
 	}
-	want := []string{"send bob a\nb", "set nick x", "draft k half", "focus k", "view k ~l", "add 192.0.2.7:5298"}
+	if p, err := c.Unblock(ctx, "bob"); err != nil || p.Key != "u" {
+		t.Errorf("unblock: %+v, %v", p, err)
+	}
+	if p, err := c.Rename(ctx, "bob", "Robert"); err != nil || p.Key != "n" {
+		t.Errorf("rename: %+v, %v", p, err)
+	}
+	if m, err := c.Message(ctx, "bob", "7"); err != nil || m.ID != "m" {
+		t.Errorf("message: %+v, %v", m, err)
+	}
+	if m, err := c.Export(ctx, "bob", 3, 9); err != nil || len(m) != 1 || m[0].ID != "e" {
+		t.Errorf("export: %+v, %v", m, err)
+	}
+	if err := errors.Join(c.Forget(ctx, "bob"), c.SetPassphrase(ctx, []byte("old"), []byte("new\xff")), c.Lock(ctx), c.Unlock(ctx, []byte("old")), c.Panic(ctx)); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		"send bob a\nb", "set nick x", "draft k half", "focus k", "view k ~l", "add 192.0.2.7:5298",
+		"unblock bob", "rename bob Robert", "message bob 7", "export bob 3 9",
+		"forget bob", "passphrase old new\xff", "lock", "unlock old", "panic",
+	}
 	if d := cmp.Diff(want, f.seen()); d != "" {
 		t.Error(d)
 	}
