@@ -38,6 +38,7 @@ func drawAll(t *testing.T, m *model, key string) {
 		checkScreen(t, m)
 	}
 	m.screen = talking
+	drawMessages(t, m)
 	m.current().draft.Set("/msg ")
 	m.suggest()
 	checkScreen(t, m)
@@ -49,6 +50,41 @@ func drawAll(t *testing.T, m *model, key string) {
 	m.open = ""
 	checkScreen(t, m)
 	m.open = key
+}
+
+// drawMessages picks each message and draws all that can be done with it.
+func drawMessages(t *testing.T, m *model) {
+	t.Helper()
+	c := m.current()
+	for i := range c.lines {
+		m.pickAt(c, i)
+		checkScreen(t, m)
+		l := m.pickedLine()
+		m.pick.reacts = true
+		checkScreen(t, m)
+		m.pick.emoji.Set(oneLine(l.Body.String()))
+		checkScreen(t, m)
+		m.messageInfo(l)
+		m.leaf.versions = []chat.Version{{Body: l.Body, Written: noon}, {Body: l.Body, Written: noon}}
+		checkScreen(t, m)
+		m.screen = talking
+		c.toggleSpoiler(l)
+		m.reply(l)
+		checkScreen(t, m)
+		m.correct(l)
+		checkScreen(t, m)
+		c.leaveBe()
+		m.unpick()
+	}
+	for _, who := range []string{"", m.open} {
+		m.screen = searching
+		m.search = searchList{who: who, of: asked{"a long red", who}, want: asked{"a long red", who}}
+		for i := range c.lines {
+			m.search.found = append(m.search.found, c.lines[i].Message)
+		}
+		checkScreen(t, m)
+	}
+	m.screen = talking
 }
 
 func checkScreen(t *testing.T, m *model) {
@@ -84,14 +120,54 @@ func hostileModel(raw string, w, h int) (*model, string) {
 	api.status.Health = []health.Item{{Code: "x", Severity: health.Error, Text: raw, Hint: raw}}
 	m := stillIn(api, w, h)
 	c := m.conv(bobKey)
-	for _, dir := range []chat.Direction{chat.In, chat.Out} {
+	for n, dir := range []chat.Direction{chat.In, chat.Out, chat.In, chat.Out, chat.In} {
 		msg := api.message("bob", dir, raw, chat.Failed)
 		msg.Reason, msg.Name = raw, safetext.Name(raw)
+		dress(&msg, n, raw)
 		c.add(msg)
 	}
-	c.newFrom, c.newN = 1, 2
+	c.newFrom, c.newN, c.writing = 1, 2, true
 	m.fail(&chat.Error{Text: raw, Hint: raw})
 	return m, asks.Key
+}
+
+// dress gives a message one of the forms that it can have, filled with a peer's
+// text.
+func dress(msg *chat.Message, n int, raw string) {
+	line := safetext.Line(raw)
+	switch n {
+	case 1:
+		msg.Reply = &chat.Quotation{ID: raw, Direction: chat.In, Body: msg.Body}
+		msg.Edited = noon
+	case 2:
+		msg.Spoiler, msg.Hint, msg.Unstyled = true, line, true
+		msg.Reply = &chat.Quotation{ID: raw, Direction: chat.Out, Body: msg.Body}
+		for i := range 40 {
+			msg.Reactions = append(msg.Reactions, chat.Reaction{Emoji: safetext.Line(raw), Ours: i%2 == 0, Theirs: i%3 == 0})
+		}
+	case 3:
+		msg.Body = safetext.Body("/me " + raw)
+		msg.Reactions = []chat.Reaction{{Emoji: safetext.Line(raw), Theirs: true}}
+	case 4:
+		msg.Body, msg.Retracted = safetext.Text{}, noon
+	}
+}
+
+// TestHugeBodies: the largest texts that a peer can send, of signs that ask for
+// forms, cost their size and keep to the window.
+func TestHugeBodies(t *testing.T) {
+	for _, unit := range []string{"*a* ", "_*~a~*_\n", "\n", ">", "> > > *x*\n", "`", "```\n", "\u0301", "漢", "*\u0301", "* ", "~x~漢*y*"} {
+		raw := strings.Repeat(unit, maxBody/len(unit))
+		m, _ := hostileModel("bob", 80, 24)
+		msg := m.conv(bobKey).lines[0].Message
+		msg.Body = safetext.Body(raw)
+		m.conv(bobKey).add(msg)
+		m.show(bobKey)
+		m.scroll(m.current(), -1<<20)
+		checkScreen(t, m)
+		m.w = 40
+		checkScreen(t, m)
+	}
 }
 
 // FuzzScreen: whatever a peer says, at every size each row has the width of
