@@ -49,9 +49,11 @@ func TestContract(t *testing.T) {
 	}
 	for _, want := range []string{
 		"status", "whoami", "peers", "send", "block", "accept", "add", "avatar", "paths", "version",
+		"rename", "history", "search", "export",
 		"event peer", "event message", "event request", "event typing", "event conflict", "event health", "event resync",
 		"method peers", "method requests", "method send", "method accept", "method block", "method add", "method avatar", "method set", "method history",
-		"method draft", "method setDraft", "method subscribe",
+		"method unblock", "method rename", "method forget", "method message", "method export", "method search",
+		"method passphrase", "method lock", "method unlock", "method draft", "method setDraft", "method subscribe",
 	} {
 		if !seen[want] {
 			t.Errorf("the page has no example of: %s", want)
@@ -144,7 +146,7 @@ func converse(t *testing.T, example string) string {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- control.Serve(ctx, l, refusing{docs()}) }()
+	go func() { served <- control.Serve(ctx, l, refusing{stub: docs()}) }()
 	defer func() {
 		_ = l.Close()
 		cancel()
@@ -155,7 +157,7 @@ func converse(t *testing.T, example string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	fail(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	fail(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	in := bufio.NewReader(c)
 	var b strings.Builder
 	for line := range strings.Lines(example) {
@@ -179,7 +181,14 @@ func converse(t *testing.T, example string) string {
 	return b.String()
 }
 
-// refusing accepts nobody, for the example of a failed call.
-type refusing struct{ *stub }
+// refusing accepts nobody, for the example of a failed call. It can be locked.
+type refusing struct {
+	*stub
+	chat.Secrets
+}
+
+func (refusing) SetPassphrase(context.Context, []byte, []byte) error { return nil }
+func (refusing) Lock(context.Context) error                          { return nil }
+func (refusing) Unlock(context.Context, []byte) error                { return nil }
 
 func (refusing) Accept(context.Context, string) (chat.Peer, error) { return chat.Peer{}, ambiguous }

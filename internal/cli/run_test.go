@@ -216,14 +216,19 @@ func TestSetKeyFile(t *testing.T) {
 // Every line of output is one JSON object with its type first.
 func TestJSONLines(t *testing.T) {
 	line := regexp.MustCompile(`^\{"type":"[a-z]+"[,}]`)
-	for _, args := range []string{"status", "whoami", "peers", "accept bob", "block bob", "version", "send bob x", "watch"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		api := &stub{
-			rows: []chat.Peer{bobRow, danRow}, status: status, sent: toBob,
-			events: []chat.Event{{Seq: 5, Time: noon, Body: toBob}, {Seq: 6, Time: noon, Body: bobRow}},
-		}
-		o := trial{api: api, running: true}.run(ctx, append(strings.Fields(args), "--json")...)
-		cancel()
+	for _, args := range []string{"status", "whoami", "peers", "accept bob", "block bob", "version", "send bob x", "watch",
+		"rename bob x", "unblock bob", "history bob", "search x", "export",
+	} {
+		var o outcome
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends watch
+			defer cancel()
+			api := &stub{
+				rows: []chat.Peer{bobRow, danRow}, status: status, sent: toBob,
+				events: []chat.Event{{Seq: 5, Time: noon, Body: toBob}, {Seq: 6, Time: noon, Body: bobRow}},
+			}
+			o = trial{api: api, running: true}.run(ctx, append(strings.Fields(args), "--json")...)
+		})
 		if o.out == "" {
 			t.Errorf("%s: no output; %s", args, o.err)
 		}
