@@ -208,9 +208,6 @@ func (a *app) messages(w io.Writer, list []chat.Message, asJSON bool) error {
 
 // pastText is a message for people.
 func pastText(m chat.Message) string {
-	if m.Kind != "" {
-		return ""
-	}
 	at, name := m.Written.Local().Format("2006-01-02 15:04"), m.Name.String()
 	body := strings.ReplaceAll(m.Body.String(), "\n", "\n                 | ")
 	switch {

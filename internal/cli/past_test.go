@@ -16,10 +16,9 @@ import (
 // ours.
 func TestPastText(t *testing.T) {
 	at := noon.Local().Format("2006-01-02 15:04")
-	edited, taken, forged, about := toBob, fromBob, fromBob, fromBob
+	edited, taken, forged := toBob, fromBob, fromBob
 	edited.Edited, taken.Retracted, taken.Body = noon, noon, safetext.Text{}
 	forged.Body = safetext.Body("hi\n2026-01-02 12:00 carol: the code")
-	about.Kind = "reaction"
 	for _, c := range []struct {
 		m    chat.Message
 		want string
@@ -28,7 +27,6 @@ func TestPastText(t *testing.T) {
 		{edited, at + " to bob, delivered: lunch? (edited)\n"},
 		{taken, at + " bob: (taken back)\n"},
 		{forged, at + " bob: hi\n                 | 2026-01-02 12:00 carol: the code\n"},
-		{about, ""},
 	} {
 		if got := pastText(c.m); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

@@ -216,7 +216,8 @@ func TestSetKeyFile(t *testing.T) {
 // Every line of output is one JSON object with its type first.
 func TestJSONLines(t *testing.T) {
 	line := regexp.MustCompile(`^\{"type":"[a-z]+"[,}]`)
-	for _, args := range []string{"status", "whoami", "peers", "accept bob", "block bob", "version", "send bob x", "watch",
+	for _, args := range []string{
+		"status", "whoami", "peers", "accept bob", "block bob", "version", "send bob x", "watch",
 		"rename bob x", "unblock bob", "history bob", "search x", "export",
 	} {
 		var o outcome

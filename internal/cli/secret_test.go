@@ -199,7 +199,7 @@ func soon[T any](t *testing.T, what string, c <-chan T) (got T) {
 	t.Helper()
 	select {
 	case got = <-c:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("not soon: %s", what)
 	}
 	return got
@@ -274,7 +274,7 @@ func TestLockBlanksTheAttachedWindow(t *testing.T) {
 // runsNow waits until the node of the default profile answers.
 func runsNow(t *testing.T, dir string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		var out, errs bytes.Buffer
 		if newApp(program(dir, &out, &errs)).run(t.Context(), []string{"status", "--json"}); strings.Contains(out.String(), `"ready":true`) {
 			return
