@@ -11,7 +11,7 @@ import (
 // The demo is real but for its multicast: TCP, STARTTLS, TLS, stanzas and
 // disk, on loopback. This test runs in real time and waits for events.
 func TestDemo(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	n, err := chat.Demo(ctx, "you")
 	if err != nil {

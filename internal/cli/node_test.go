@@ -51,7 +51,7 @@ func systemd(t *testing.T, name string) *net.UnixConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -89,7 +89,7 @@ func TestDaemon(t *testing.T) {
 	if got := <-code; got != 0 || errs.Len() != 0 {
 		t.Errorf("exit %d, stderr %q", got, &errs)
 	}
-	if d := time.Since(began); d > 5*time.Second {
+	if d := time.Since(began); d > 30*time.Second {
 		t.Errorf("the end took %v", d)
 	}
 	if !regexp.MustCompile(`^ready alice@[a-z0-9-]+ [0-9]+ [0-9a-f]{64}\n$`).MatchString(out.String()) {

@@ -377,7 +377,7 @@ func onLoopback(t testing.TB, s serve) netip.AddrPort {
 			}
 			wg.Go(func() {
 				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+				_ = conn.SetDeadline(time.Now().Add(time.Minute))
 				var size [2]byte
 				if _, err := io.ReadFull(conn, size[:]); err != nil {
 					return

@@ -30,7 +30,7 @@ func realSide(t testing.TB, id *identity.Identity, name string, h Handler, chang
 	served := make(chan error, 1)
 	go func() { served <- n.Serve(context.Background(), l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := n.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)

@@ -49,7 +49,7 @@ func TestAdd_MulticastFiltered(t *testing.T) {
 	bob.must(0, "accept", "Alice")
 	alice.p.stop()
 	alice.start()
-	alice.must(0, "peers", "--wait", "10s", "--for", "1")
+	alice.must(0, "peers", "--wait", "60s", "--for", "1")
 	alice.must(0, "send", "Bob", "and back")
 
 	six := fmt.Sprintf("[fe80::4c:4cff:fe00:2%%eth0]:%d", bob.port)

@@ -15,7 +15,7 @@ import (
 )
 
 // mendTime is for what is tried every few seconds, with a daemon's own start.
-const mendTime = 40 * time.Second
+const mendTime = 90 * time.Second
 
 // discovery is that part of `llchat status --json`.
 func (n *node) status() chat.Status {
@@ -46,8 +46,8 @@ func (n *node) health(code string) (text string, ok bool) {
 // talk sends one message each way and waits for both.
 func talk(t *testing.T, a, b *node, text string) {
 	t.Helper()
-	a.must(0, "send", "--timeout", "20s", b.fingerprint[:16], text+" there")
-	b.must(0, "send", "--timeout", "20s", a.fingerprint[:16], text+" back")
+	a.must(0, "send", "--timeout", "60s", b.fingerprint[:16], text+" there")
+	b.must(0, "send", "--timeout", "60s", a.fingerprint[:16], text+" back")
 }
 
 // TestDiscoveryAvahi: two nodes that publish and browse by the real

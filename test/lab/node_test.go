@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	readyTime = 10 * time.Second // for a daemon to be on the network
-	seeTime   = 10 * time.Second // for one node to hear of another
+	readyTime = 30 * time.Second // for a daemon to be on the network
+	seeTime   = 30 * time.Second // for one node to hear of another
 )
 
 // node is an llchat daemon on a host, and the commands for it.

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	runTime  = 30 * time.Second // for a program that ends by itself
-	stopTime = 10 * time.Second // after SIGTERM, before SIGKILL
+	runTime  = 90 * time.Second // for a program that ends by itself
+	stopTime = 30 * time.Second // after SIGTERM, before SIGKILL
 )
 
 // result is how a program ended.

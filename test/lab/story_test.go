@@ -22,8 +22,8 @@ func TestStory(t *testing.T) {
 	alice := l.hosts[0].daemon(t, "--nick", "Alice")
 	bob := l.hosts[1].daemon(t, "--nick", "Bob")
 
-	alice.must(0, "peers", "--wait", "10s", "--for", "1")
-	bob.must(0, "peers", "--wait", "10s", "--for", "1")
+	alice.must(0, "peers", "--wait", "60s", "--for", "1")
+	bob.must(0, "peers", "--wait", "60s", "--for", "1")
 	there, here := alice.watch(), bob.watch()
 
 	const asked, said, answered = "kestrelasks", "heronspeaks", "wagtailanswers"

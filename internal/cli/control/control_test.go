@@ -79,7 +79,7 @@ func dialRaw(t *testing.T, path string) raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return raw{c, bufio.NewReader(c)}
@@ -281,7 +281,7 @@ func TestTooManyConnections(t *testing.T) {
 // waitFor polls for what another goroutine or process does.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}
@@ -448,7 +448,7 @@ func TestSlowReader(t *testing.T) {
 	}
 	began := time.Now()
 	end()
-	if d := time.Since(began); d > time.Second {
+	if d := time.Since(began); d > 30*time.Second {
 		t.Errorf("the end waited %v for the slow reader", d)
 	}
 }

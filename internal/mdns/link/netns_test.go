@@ -130,7 +130,7 @@ func ask(out *printer, network string) {
 	go func() {
 		defer c.Close()
 		buf := make([]byte, 100)
-		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		n, from, err := c.ReadFromUDPAddrPort(buf)
 		out.print("answer %v %s %v", from, buf[:n], err)
 	}()
@@ -270,7 +270,7 @@ func run(t *testing.T, args ...string) {
 // want waits for a line that contains all parts and returns it.
 func (h *host) want(parts ...string) string {
 	h.t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		for i, l := range h.seen {
 			if containsAll(l, parts) {
