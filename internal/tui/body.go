@@ -192,7 +192,7 @@ func (b *bubble) styled(text ink.Seg) []ink.Seg {
 		segs = append(segs, ink.L(ink.Mut, "* "), b.m.author(b.c, b.l), ink.L(base, " "))
 		base |= ink.Italic
 	}
-	if b.l.Unstyled {
+	if b.l.Unstyled || !strings.ContainsAny(s, "*_~`>") {
 		return append(segs, text.Part(from, len(s), base))
 	}
 	for _, span := range styling.Parse(s[from:]) {

@@ -316,6 +316,8 @@ func TestMain(m *testing.M) {
 	f.echo = true
 	f.status.Fresh = os.Getenv("LLCHAT_TUIDEMO") == "fresh"
 	switch os.Getenv("LLCHAT_TUIDEMO") {
+	case "forms":
+		formsOf(f)
 	case "nobody":
 		empty(f)
 	case "trouble": // nobody, and why

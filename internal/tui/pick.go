@@ -278,7 +278,7 @@ var (
 		hintCopy, hintInfo, hintChoose,
 	}
 	hintsReact = []hint{
-		{ink.Const("1-6"), ink.Const("choose")}, {ink.Const("Enter"), ink.Const("give, again: take back")}, hintBack,
+		{ink.Const("1-6"), ink.Const("choose")}, {ink.Const("Enter"), ink.Const("give")}, hintBack,
 	}
 )
 

@@ -74,11 +74,7 @@ func fit(m Method, line string, w int) (end, rest int) {
 // Flow parts pieces that follow one another into rows of w cells, as Wrap does
 // one piece; each keeps its style.
 func Flow(m Method, segs []Seg, w int) [][]Seg {
-	var line strings.Builder
-	for _, s := range segs {
-		line.WriteString(s.s)
-	}
-	all := line.String()
+	all := joined(segs)
 	var rows [][]Seg
 	for at := 0; at < len(all) || len(rows) == 0; {
 		end, rest := fit(m, all[at:], max(w, 1))
@@ -109,11 +105,7 @@ func cutOut(segs []Seg, from, to int) []Seg {
 // piece, line feeds and all; each keeps its style. It reads them once, however
 // many there are.
 func WrapAll(m Method, segs []Seg, w int) [][]Seg {
-	var b strings.Builder
-	for i := range segs {
-		b.WriteString(segs[i].s)
-	}
-	all, from := b.String(), knife{segs: segs}
+	all, from := joined(segs), knife{segs: segs}
 	var rows [][]Seg
 	for at := 0; ; {
 		line, _, more := cutLine(all[at:])
@@ -130,6 +122,17 @@ func WrapAll(m Method, segs []Seg, w int) [][]Seg {
 		}
 		at = end + 1
 	}
+}
+
+func joined(segs []Seg) string {
+	if len(segs) == 1 {
+		return segs[0].s
+	}
+	var b strings.Builder
+	for i := range segs {
+		b.WriteString(segs[i].s)
+	}
+	return b.String()
 }
 
 // knife cuts rows out of pieces, one behind the other.
