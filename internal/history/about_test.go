@@ -54,8 +54,8 @@ func everywhere(t *testing.T, do func(*testing.T, *Store)) {
 
 func consistent(t *testing.T, s *Store) {
 	t.Helper()
+	err := s.indexAll()
 	s.w.mu.Lock()
-	err := s.index()
 	if err == nil {
 		err = s.w.query("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)").exec()
 	}
