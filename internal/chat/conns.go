@@ -51,6 +51,7 @@ type live struct {
 	flights  map[string]flight // messages on this stream without a receipt, by id
 	changes  rate              // of its presence (L-13)
 	typing   typing
+	storing  int // messages of its peer on their way to the disk
 	pumping  bool
 	full     bool      // more waits than may be under way
 	checked  time.Time // last time, or when it opened

@@ -13,6 +13,7 @@ func (n *Node) tellsDisplayed() bool { return n.settings.Displayed == SettingOn 
 // displayedBy follows what a contact says it has shown: nothing that was not
 // delivered, and never backwards.
 func (n *Node) displayedBy(l *live, id string) {
+	n.receipt(l, id) // it may come before its receipt, and says more
 	changed, err := n.hist.Displayed(l.remote.pin, id)
 	if err != nil {
 		n.storeFailed(err)

@@ -90,7 +90,7 @@ type state struct {
 	added     []added              // addresses that the user gave, oldest first
 	mute      map[string]time.Time // links that are silent, and since when
 	outside   outside              // what the network sees of us
-	settling  settling             // receipts on their way to the disk
+	disk      disk                 // what is on its way there
 	search    search               // how people are looked for on the links
 	domain    domain               // and in the domain, if one is set
 }
@@ -114,8 +114,8 @@ func (n *Node) run() {
 		select {
 		case f := <-n.inbox:
 			f()
-		case err := <-n.settledGroup():
-			n.settledAll(err)
+		case err := <-n.oldest():
+			n.settle(err)
 		case e, ok := <-n.events:
 			if ok {
 				n.claimEvent(e)
@@ -131,6 +131,7 @@ func (n *Node) run() {
 		case <-n.ctx.Done():
 			return
 		}
+		n.endTurn()
 		n.refresh()
 	}
 }

@@ -31,7 +31,8 @@ func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 	}
 	n.heardStamp(l.remote, s.Delay)
 	m, ok := incoming(l.remote.pin, s)
-	if !ok || !n.store(m) || !s.Request || s.ID == "" {
+	receipt := s.Request && s.ID != ""
+	if !ok || n.storeLater(l, m, receipt) || !n.store(m) || !receipt {
 		return nil
 	}
 	return []stanza.Stanza{receiptFor(s.ID)}
@@ -40,27 +41,15 @@ func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 // store puts a received message on disk; what was there already is not shown
 // again but is confirmed again (spec 5.7).
 func (n *Node) store(m history.Message) bool {
-	var err error
 	if m.Kind == history.Chat {
-		var fresh bool
-		if m, fresh, err = n.hist.Append(m); err == nil && fresh {
-			n.publishMessage(m)
-		}
-	} else {
-		var out history.Outcome
-		if out, err = n.storeAbout(m); err == nil {
-			n.publishOutcome(out)
-		}
+		m, fresh, err := n.hist.Append(m)
+		return n.received(m, fresh, err)
 	}
-	if err != nil {
-		n.storeFailed(err)
-		return false // no receipt: the sender keeps it
+	out, err := n.storeAbout(m)
+	if err == nil {
+		n.publishOutcome(out)
 	}
-	n.clearHealth(healthStore)
-	if m.Peer == n.focus {
-		n.looked(m.Peer)
-	}
-	return true
+	return n.received(m, false, err)
 }
 
 func receiptFor(id string) stanza.Message {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"llchat/internal/history"
@@ -95,7 +94,7 @@ func (n *Node) Write(ctx context.Context, who string, w Writing) (Message, error
 	if err := w.check(); err != nil {
 		return Message{}, err
 	}
-	var m Message
+	var answer <-chan written
 	var claim string
 	err := n.appears(ctx, who, func() error {
 		pin, key, err := n.addressee(who)
@@ -103,12 +102,15 @@ func (n *Node) Write(ctx context.Context, who string, w Writing) (Message, error
 			return err
 		}
 		if claim = key; key == "" {
-			m, err = n.queue(pin, w)
+			answer, err = n.entrust(pin, w)
 		}
 		return err
 	})
-	if err != nil || claim == "" {
-		return m, err
+	if err != nil {
+		return Message{}, err
+	}
+	if claim == "" {
+		return n.await(answer)
 	}
 	if w.kind() != history.Chat || w.Reply != "" {
 		return Message{}, noSuchMessage()
@@ -116,46 +118,63 @@ func (n *Node) Write(ctx context.Context, who string, w Writing) (Message, error
 	return n.sendToClaim(ctx, claim, w)
 }
 
-// queue puts what was written on disk and starts delivering it. From here on it
-// is never lost without a word.
-func (n *Node) queue(pin identity.Pin, w Writing) (Message, error) {
-	stored, err := n.keep(pin, w)
-	if err != nil {
-		return Message{}, writingError(err)
+// await waits for what entrust began. Once it has begun it may not be given up:
+// the caller would write it again.
+func (n *Node) await(answer <-chan written) (Message, error) {
+	select {
+	case a := <-answer:
+		return a.Message, a.err
+	case <-n.ended:
 	}
+	select {
+	case a := <-answer:
+		return a.Message, a.err
+	default:
+		return Message{}, errClosed
+	}
+}
+
+// queue is entrust that waits, for the engine itself.
+func (n *Node) queue(pin identity.Pin, w Writing) (Message, error) {
+	answer, err := n.entrust(pin, w)
+	if err != nil {
+		return Message{}, err
+	}
+	n.settleFirst()
+	a := <-answer
+	return a.Message, a.err
+}
+
+// entrust gives what was written to the disk; the answer comes when it is there.
+func (n *Node) entrust(pin identity.Pin, w Writing) (<-chan written, error) {
+	h := n.draft(w)
+	h.Peer = pin
+	if w.Reply != "" {
+		if err := n.quote(&h, w.Reply); err != nil {
+			return nil, writingError(err)
+		}
+	}
+	if h.Kind == history.Chat {
+		return n.queueLater(h), nil
+	}
+	out, err := n.storeAbout(h)
+	if err != nil {
+		return nil, writingError(err)
+	}
+	answer := make(chan written, 1)
+	answer <- written{Message: n.publishOutcome(out)}
+	n.afterwards(func() { n.deliver(pin) })
+	return answer, nil
+}
+
+// deliver starts delivering what waits for somebody.
+func (n *Node) deliver(pin identity.Pin) {
 	r := n.remote(pin)
 	if l := r.best(); l != nil {
 		n.pump(l)
 	} else {
 		n.retryNow(r)
 	}
-	return stored, nil
-}
-
-// keep stores what was written and tells every face about it.
-func (n *Node) keep(pin identity.Pin, w Writing) (Message, error) {
-	h := history.Message{
-		ID: stanza.NewID(), Peer: pin, Direction: history.Out, State: history.Queued, Time: time.Now(),
-		Kind: w.kind(), Body: w.Text, Spoiler: w.Spoiler, Hint: w.Hint,
-		Target: w.Replaces + w.Retracts + w.Reacts, Emoji: w.Emoji,
-	}
-	if h.Kind != history.Chat {
-		out, err := n.storeAbout(h)
-		if err != nil {
-			return Message{}, err
-		}
-		return n.publishOutcome(out), nil
-	}
-	if w.Reply != "" {
-		if err := n.quote(&h, w.Reply); err != nil {
-			return Message{}, err
-		}
-	}
-	stored, _, err := n.hist.Append(h)
-	if err != nil {
-		return Message{}, err
-	}
-	return n.publishMessage(stored), nil
 }
 
 // quote begins the text with what it answers, for readers that know no replies.

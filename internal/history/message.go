@@ -154,21 +154,14 @@ func stamp(t time.Time) time.Time {
 //
 // The kind is Chat, whatever m says; what became of a message starts empty.
 func (s *Store) Append(m Message) (stored Message, fresh bool, err error) {
+	p := s.AppendLater(m)
+	return p.Result(<-p.Done())
+}
+
+// plain makes m a text of which nothing became yet.
+func (m *Message) plain() {
 	m.Kind, m.Target, m.Emoji = Chat, "", nil
 	m.Edited, m.Retracted, m.Ours, m.Theirs = time.Time{}, time.Time{}, nil, nil
-	if err := m.complete(); err != nil {
-		return Message{}, false, err
-	}
-	var refused error
-	err = s.write("append", func(c *conn) error {
-		var err error
-		stored, fresh, refused, err = s.append(c, m)
-		return err
-	})
-	if err = cmp.Or(err, refused); err != nil {
-		return Message{}, false, err
-	}
-	return stored, fresh, nil
 }
 
 // complete checks the sizes and fills in what is left open.
@@ -291,26 +284,23 @@ func find(c *conn, pin identity.Pin, id string, out bool) (Message, bool, error)
 // stays so: a change that would go back, and one that changes nothing, leaves
 // the message and its number as they are.
 func (s *Store) Mark(peer identity.Pin, id string, st State, reason string) (Message, error) {
-	var m Message
-	var found bool
-	err := s.write("mark", func(c *conn) error {
-		var err error
-		if m, found, err = find(c, peer, id, true); err != nil || !found {
-			return err
-		}
-		if !st.follows(m.State) || m.State == st && m.Reason == reason {
-			return nil
-		}
-		m.State, m.Reason = st, reason
-		return s.change(c, &m)
-	})
-	if err == nil && !found {
-		err = ErrNotFound
+	p := s.MarkLater(peer, id, st, reason)
+	m, _, err := p.Result(<-p.Done())
+	return m, err
+}
+
+func (s *Store) mark(c *conn, peer identity.Pin, id string, st State, reason string) (m Message, fresh bool, refused, err error) {
+	m, found, err := find(c, peer, id, true)
+	switch {
+	case err != nil:
+		return m, false, nil, err
+	case !found:
+		return m, false, ErrNotFound, nil
+	case !st.follows(m.State) || m.State == st && m.Reason == reason:
+		return m, false, nil, nil
 	}
-	if err != nil {
-		return Message{}, err
-	}
-	return m, nil
+	m.State, m.Reason = st, reason
+	return m, true, nil, s.change(c, &m)
 }
 
 // change writes state and reason of a message back under a new number.

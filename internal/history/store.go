@@ -17,6 +17,8 @@ type Store struct {
 	path    string
 	r, w    *conn // the same one in memory
 	jobs    chan job
+	open    sync.RWMutex // held while a job is handed over
+	closed  bool         // guarded by open
 	closing chan struct{}
 	close   sync.Once
 	ended   sync.WaitGroup
@@ -42,7 +44,7 @@ type load struct{ messages, bytes int64 }
 func newStore(path string, w, r *conn) (*Store, error) {
 	s := &Store{
 		path: path, r: r, w: w,
-		jobs: make(chan job), closing: make(chan struct{}),
+		jobs: make(chan job, maxGroup), closing: make(chan struct{}),
 		peers: map[identity.Pin]int64{}, outbox: map[int64]load{},
 	}
 	if err := s.recall(); err != nil {
@@ -83,6 +85,9 @@ func (s *Store) recall() error {
 // Calls after it get ErrClosed. Closing again returns the same.
 func (s *Store) Close() error {
 	s.close.Do(func() {
+		s.open.Lock() // nobody is about to submit
+		s.closed = true
+		s.open.Unlock()
 		close(s.closing)
 		s.ended.Wait()
 		s.settle()

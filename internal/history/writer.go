@@ -24,17 +24,25 @@ type job struct {
 
 // write has the writer run do and returns when it is committed.
 func (s *Store) write(op string, do func(*conn) error) error {
-	j := job{do: do, done: make(chan error, 1)}
-	select {
-	case s.jobs <- j:
-		return explain(op, s.path, <-j.done)
-	case <-s.closing:
-		return ErrClosed
-	}
+	return explain(op, s.path, <-s.submit(do))
 }
 
-// writer is the goroutine that writes. jobs has no buffer: whoever got a job
-// in gets an answer.
+// submit hands do to the writer and does not wait for it. What is submitted
+// first is done first.
+func (s *Store) submit(do func(*conn) error) <-chan error {
+	j := job{do: do, done: make(chan error, 1)}
+	s.open.RLock()
+	defer s.open.RUnlock()
+	if s.closed {
+		j.done <- ErrClosed
+	} else {
+		s.jobs <- j
+	}
+	return j.done
+}
+
+// writer is the goroutine that writes. Whoever got a job in gets an answer:
+// the last thing it does is what waits still.
 func (s *Store) writer() {
 	group := make([]job, 0, maxGroup)
 	ready := make(chan struct{})
@@ -46,6 +54,9 @@ func (s *Store) writer() {
 		}
 		select {
 		case <-s.closing:
+			for group = s.collect(group[:0]); len(group) > 0; group = s.collect(group[:0]) {
+				s.commit(group)
+			}
 			return
 		case <-idle:
 			s.proceed()
