@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 	commands := map[string]func(){
 		"before":   before,
 		"exits":    exits,
+		"hidden":   hidden,
 		"ready":    ready,
 		"together": together,
 		"until":    until,
@@ -86,6 +88,26 @@ func before() {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		fail("before: %v", err)
+	}
+}
+
+// hidden wants none of these words in any file of a person's profiles, logs
+// included: hidden alice canary.
+func hidden() {
+	err := filepath.WalkDir(filepath.Join(os.Getenv("WORK"), os.Args[1]), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for _, word := range os.Args[2:] {
+			if strings.Contains(string(data), word) {
+				fail("hidden: %s holds %q", path, word)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		fail("hidden: %v", err)
 	}
 }
 

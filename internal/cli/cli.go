@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
@@ -66,6 +67,8 @@ type app struct {
 	secret  []byte                              // the passphrase between being given and being used
 	lines   *bufio.Reader                       // of standard input, when passphrases come from there
 	prompt  func(prompt string) ([]byte, error) // in place of the terminal; nil outside of tests
+
+	panicTime time.Duration
 }
 
 // Run does what args say and returns the exit code of cli.md. SIGINT, SIGTERM
@@ -81,7 +84,7 @@ func Run(ctx context.Context, p Program, args []string) int {
 }
 
 func newApp(p Program) *app {
-	a := &app{Program: p, isTTY: isTerminal}
+	a := &app{Program: p, isTTY: isTerminal, panicTime: panicTime}
 	a.connect = a.reach
 	return a
 }

@@ -174,11 +174,12 @@ func (a *app) panic(ctx context.Context) error {
 	client, _ := a.client(dialing) // before its socket goes
 	cancel()
 	var node sync.WaitGroup
+	stuck := false
 	if client != nil {
 		node.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, panicTime)
+			ctx, cancel := context.WithTimeout(ctx, a.panicTime)
 			defer cancel()
-			_ = client.Panic(ctx) // it may be gone before it answers
+			stuck = errors.Is(client.Panic(ctx), context.DeadlineExceeded) // it may be gone before it answers
 		})
 	}
 	left, err := chat.Destroy(a.profile)
@@ -188,6 +189,12 @@ func (a *app) panic(ctx context.Context) error {
 		// What it wrote between: a second time finds nothing, or that.
 		if again, e := chat.Destroy(a.profile); !noProfile(e) {
 			left, err = again, e
+		}
+	}
+	if err == nil && stuck {
+		return &chat.Error{
+			Code: chat.CodeError, Text: "destroyed, but the node that runs does not answer: what it has in memory is still there",
+			Hint: "end its process at once",
 		}
 	}
 	return a.destroyed(left, err)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -330,6 +331,27 @@ func TestP21_PanicEndsTheNode(t *testing.T) {
 	soon(t, "the window goes", w.gone)
 	if got := soon(t, "the end", code); got != 0 {
 		t.Errorf("exit %d: %s", got, &p.errs)
+	}
+}
+
+// A node that does not answer keeps nobody from destroying the files; what it
+// has in memory is told.
+func TestP21_PanicBesideADeadNode(t *testing.T) {
+	dir := home(t)
+	(&person{}).runs(t, dir, 0, "whoami")
+	l, err := net.Listen("unix", filepath.Join(dir, "home", "default", "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	p := &person{}
+	a := p.app(dir)
+	a.panicTime = 50 * time.Millisecond
+	if code := a.run(t.Context(), []string{"panic"}); code != chat.CodeError || !strings.Contains(p.errs.String(), "destroyed, but") {
+		t.Errorf("exit %d: %s", code, &p.errs)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "home", "default")); err == nil {
+		t.Error("the profile is there")
 	}
 }
 
