@@ -195,6 +195,7 @@ func TestEcho(t *testing.T) {
 		sees(t, alice, "echo")
 		send(t, alice, "echo", "hall\nhall")
 		becomes(t, alice, "echo", "hall\nhall", chat.Received)
+		correctTwice(t, alice)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -202,4 +203,23 @@ func TestEcho(t *testing.T) {
 		closeNode(t, alice)
 		closeNode(t, echo)
 	})
+}
+
+// correctTwice corrects what the echo answered: it answers once.
+func correctTwice(t *testing.T, alice *chat.Node) {
+	t.Helper()
+	page, err := alice.History(t.Context(), "echo", 0, 10)
+	if err != nil || len(page) != 2 {
+		t.Fatalf("history: %v, %v", page, err)
+	}
+	for _, text := range []string{"ball", "fall"} {
+		if _, err := alice.Write(t.Context(), "echo", chat.Writing{Text: text, Replaces: page[0].ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	becomes(t, alice, "echo", "fall", chat.Delivered)
+	time.Sleep(time.Minute)
+	if page, err = alice.History(t.Context(), "echo", 0, 10); err != nil || len(page) != 2 {
+		t.Errorf("after two corrections the history holds %d messages, want 2: %v", len(page), err)
+	}
 }
