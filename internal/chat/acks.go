@@ -16,6 +16,9 @@ const (
 	remindMost  = 10 * time.Minute
 )
 
+// receiptTime is how long a receipt may take to follow an acknowledgement.
+const receiptTime = 2 * time.Second
+
 // acked is stream.Config.Acked: the peer has handled messages of ours. Where a
 // receipt came before, as from llchat, there is nothing left to do.
 func (n *Node) acked(c *stream.Conn, ids []string) {
@@ -48,7 +51,7 @@ func (n *Node) handled(l *live, ids []string) {
 			n.finish(l, id)
 			continue
 		case l.owesReceipts():
-			n.mark(l.remote.pin, id, history.Sent, "")
+			n.showSent(l)
 		default:
 			n.mark(l.remote.pin, id, history.Sent, ReasonNoReceipt)
 		}
@@ -57,6 +60,26 @@ func (n *Node) handled(l *live, ids []string) {
 	}
 	n.remind(l)
 	n.pump(l)
+}
+
+// showSent shows as sent, in a while, what was acknowledged by a peer whose
+// receipts are about to come: nearly always there is nothing left to write.
+func (n *Node) showSent(l *live) {
+	if l.shows {
+		return
+	}
+	l.shows = true
+	n.after(receiptTime, func() {
+		l.shows = false
+		if n.find(l.conn) == nil {
+			return
+		}
+		for _, id := range l.unconfirmed() {
+			if !l.flights[id].again {
+				n.mark(l.remote.pin, id, history.Sent, "")
+			}
+		}
+	})
 }
 
 // finish ends a message whose receiver sends no receipts.

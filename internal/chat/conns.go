@@ -61,6 +61,7 @@ type live struct {
 	told     bool   // it has said what it can do
 	receipts bool   // among that, receipts
 	question string // the id of our question about that
+	shows    bool   // showSent will come
 	reminds  bool   // remind will come
 	reminded int
 }
