@@ -23,6 +23,8 @@ const (
 	enableAcks  = "<enable xmlns='" + stanza.NSSM + "'/>"
 	enabledAcks = "<enabled xmlns='" + stanza.NSSM + "'/>"
 	requestAck  = "<r xmlns='" + stanza.NSSM + "'/>"
+	ackBefore   = "<a xmlns='" + stanza.NSSM + "' h='" // and behind the count
+	ackBehind   = "'/>"
 
 	// ackAgain answers a second <enable/>, ackNoResume an attempt to resume.
 	ackAgain    = "<failed xmlns='" + stanza.NSSM + "'><unexpected-request xmlns='" + stanza.NSStanzaErrors + "'/></failed>"
@@ -165,14 +167,33 @@ func (c *Conn) management(e *xmlstream.Element) error {
 	case e.Name.Local == "failed" && c.acknowledged(acksOff):
 		return nil
 	case e.Name.Local == "r" && on:
-		return c.say(func(o *outbox) error {
-			o.buf = c.appendAck(o.buf)
-			return nil
-		})
+		return c.answerAck()
 	case e.Name.Local == "a" && on:
-		return c.ack(e)
+		return c.ack(e.Attr("h"))
 	}
 	return violation(xmlstream.UnsupportedStanzaType, "")
+}
+
+// takeAcks handles what comes with every message, written as we write it,
+// without the detour of a tree (S1). It reports whether there was something.
+func (c *Conn) takeAcks() (took bool, err error) {
+	if !c.handled.on.Load() || c.node.wire != nil {
+		return false, nil
+	}
+	if _, took = c.reader.Take(requestAck, ""); took {
+		return true, c.answerAck()
+	}
+	if h, took := c.reader.Take(ackBefore, ackBehind); took {
+		return true, c.ack(string(h))
+	}
+	return false, nil
+}
+
+func (c *Conn) answerAck() error {
+	return c.say(func(o *outbox) error {
+		o.buf = c.appendAck(o.buf)
+		return nil
+	})
 }
 
 // acknowledged takes the answer to our <enable/>, and reports whether there
@@ -206,16 +227,16 @@ func (c *Conn) sayOctets(s string) error {
 }
 
 func (c *Conn) appendAck(dst []byte) []byte {
-	dst = append(dst, "<a xmlns='"+stanza.NSSM+"' h='"...)
+	dst = append(dst, ackBefore...)
 	dst = strconv.AppendUint(dst, uint64(c.handled.n.Load()), 10)
-	return append(dst, "'/>"...)
+	return append(dst, ackBehind...)
 }
 
 // ack takes the peer's count. What it cannot have handled, or had
 // acknowledged before already, ends the stream: both are far ahead of where
 // we are, since counts are modulo 2^32.
-func (c *Conn) ack(e *xmlstream.Element) error {
-	h, err := strconv.ParseUint(e.Attr("h"), 10, 32)
+func (c *Conn) ack(count string) error {
+	h, err := strconv.ParseUint(count, 10, 32)
 	if err != nil {
 		return violation(xmlstream.InvalidXML, "ack without a count")
 	}

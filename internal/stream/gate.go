@@ -32,10 +32,11 @@ type gate struct {
 	chunk *chunk  // what in is a part of
 	in    []byte  // read and not handed out
 	inErr error   // what the connection said last
+	cut   records // where in is to be cut
 
-	mu      sync.Mutex // guards the following
-	eager   bool
-	rest    []byte // what an eager Write left
+	eager   atomic.Bool // Write does not wait; only where there is a sock
+	mu      sync.Mutex  // guards the following
+	rest    []byte      // what an eager Write left
 	drained chan struct{}
 }
 
@@ -88,6 +89,7 @@ func (g *gate) Read(p []byte) (int, error) {
 	if !g.unbound {
 		g.left -= n
 	}
+	g.cut.pass(p[:n])
 	if errors.Is(err, io.EOF) {
 		g.ended.Store(true)
 	}
@@ -101,13 +103,58 @@ func (g *gate) nothing() error {
 	return errEmpty
 }
 
+// handOut gives TLS no more than one record, so that it never holds a whole one
+// that it was not asked for (see meter).
 func (g *gate) handOut(p []byte) int {
-	n := copy(p, g.in)
+	n := copy(p, g.in[:g.cut.most(g.in)])
+	g.cut.pass(p[:n])
 	if g.in = g.in[n:]; len(g.in) == 0 {
 		chunks.Put(g.chunk)
 		g.chunk, g.in = nil, nil
 	}
 	return n
+}
+
+// empty reports whether there is nothing for TLS, not even an end.
+func (g *gate) empty() bool { return len(g.in) == 0 && g.inErr == nil }
+
+// records follows where TLS records begin and end (RFC 8446 5.1). It has to see
+// all octets from the first record on.
+type records struct {
+	on   bool
+	left int // octets of the present record that have not passed
+	head [recordHeader]byte
+	n    int // octets of the next header that have passed
+}
+
+const recordHeader = 5
+
+// pass follows b.
+func (r *records) pass(b []byte) {
+	for r.on && len(b) > 0 {
+		if r.left > 0 {
+			n := min(r.left, len(b))
+			r.left -= n
+			b = b[n:]
+			continue
+		}
+		r.head[r.n] = b[0]
+		b = b[1:]
+		if r.n++; r.n == recordHeader {
+			r.left, r.n = int(r.head[3])<<8|int(r.head[4]), 0
+		}
+	}
+}
+
+// most returns how many octets of b, which comes next, belong to one record.
+func (r *records) most(b []byte) int {
+	switch {
+	case r.left > 0:
+		return min(r.left, len(b))
+	case r.n == 0 && len(b) >= recordHeader:
+		return min(recordHeader+(int(b[3])<<8|int(b[4])), len(b))
+	}
+	return min(recordHeader-r.n, len(b))
 }
 
 // chunk is what one read from the kernel may bring: two records of full size.
@@ -138,7 +185,7 @@ func (g *gate) arrived(c *chunk, n int, err error) {
 	g.inErr = err
 }
 
-// Write writes p. In eager mode it never waits: see left.
+// Write writes p. In eager mode it never waits: see endEager.
 func (g *gate) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	for g.rest != nil {
@@ -147,7 +194,7 @@ func (g *gate) Write(p []byte) (int, error) {
 		<-drained
 		g.mu.Lock()
 	}
-	if !g.eager {
+	if !g.eager.Load() {
 		g.mu.Unlock()
 		return g.Conn.Write(p)
 	}
@@ -163,22 +210,12 @@ func (g *gate) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// beginEager makes the writes that follow eager, if they can be.
-func (g *gate) beginEager() bool {
-	if g.sock == nil {
-		return false
-	}
-	g.mu.Lock()
-	g.eager = true
-	g.mu.Unlock()
-	return true
-}
-
-// endEager ends that and reports whether something is left for drain.
+// endEager ends eager mode and reports whether something is left for drain.
+// Under the lock: no Write may leave anything after that.
 func (g *gate) endEager() (left bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.eager = false
+	g.eager.Store(false)
 	return g.rest != nil
 }
 

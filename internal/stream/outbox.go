@@ -138,6 +138,18 @@ func (o *outbox) isEnding() bool {
 	return o.ending
 }
 
+// takeEager is take for a writer that must not wait: no more than one record.
+// What is more stays, and so does the writer.
+func (o *outbox) takeEager() (b []byte, tail string, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.buf)+len(o.errTag)+len(o.tail) > maxEager {
+		return nil, "", false
+	}
+	b, tail = o.takeLocked()
+	return b, tail, true
+}
+
 // waits returns how many octets the writer would take.
 func (o *outbox) waits() int {
 	o.mu.Lock()
@@ -149,6 +161,10 @@ func (o *outbox) waits() int {
 func (o *outbox) take() (b []byte, tail string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.takeLocked()
+}
+
+func (o *outbox) takeLocked() (b []byte, tail string) {
 	b, o.buf = o.buf, nil
 	o.acks.taken = o.acks.sent
 	o.wakeLocked()
@@ -210,15 +226,21 @@ const burstPause = 50 * time.Microsecond
 // does not take, and a burst, are left to a goroutine.
 func (c *Conn) lead() {
 	now := time.Now().UnixNano()
-	burst := now-c.lastFlush.Load() < int64(burstPause) && c.lastOctet.Load() < c.lastFlush.Load()
-	if burst || c.out.waits() > maxEager || !c.gate.beginEager() {
+	last := c.lastFlush.Load()
+	burst := now-last < int64(burstPause) && c.lastOctet.Load() < last
+	if burst || c.gate.sock == nil {
+		go c.writeLoop()
+		return
+	}
+	b, tail, ok := c.out.takeEager()
+	if !ok {
 		go c.writeLoop()
 		return
 	}
 	c.lastFlush.Store(now)
-	err := c.flush(c.out.take())
-	left := c.gate.endEager()
-	if err == nil && left {
+	c.gate.eager.Store(true)
+	err := c.flush(b, tail)
+	if left := c.gate.endEager(); err == nil && left {
 		go c.writeLoop()
 		return
 	}

@@ -19,6 +19,7 @@ type flow struct {
 	read      int           // octets since the last element
 	stanzas   int           // since the last element: one, or none
 	now       time.Time     // when octets came last
+	dry       bool          // TLS holds neither a whole record nor anything from one
 	limitsFor Standing      // whose limits the XML reader has
 }
 
@@ -38,10 +39,14 @@ type meter Conn
 
 func (m *meter) Read(p []byte) (int, error) {
 	c := (*Conn)(m)
-	if !c.gate.polls {
+	switch {
+	case !c.gate.polls:
 		c.release() // this may wait
+	case c.flow.dry && c.gate.empty():
+		return 0, errEmpty // what TLS would say, too
 	}
 	n, err := c.tls.Read(p)
+	c.flow.dry = err == errEmpty || c.flow.dry && n > 0 && n < len(p)
 	if n > 0 {
 		c.flow.now = time.Now()
 		c.lastOctet.Store(c.flow.now.UnixNano())
@@ -83,24 +88,32 @@ func (c *Conn) read() (err error) {
 	c.gate.poll(true)
 	for {
 		c.fitLimits()
-		e, err := c.reader.Next()
-		if errors.Is(err, errEmpty) {
-			err = c.park()
-			if err == nil {
-				continue
+		switch err := c.readOne(); {
+		case err == errEmpty: // never wrapped: neither TLS nor the XML reader does that to it
+			if err := c.park(); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		default:
+			if err := c.slow(); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			return err
-		}
-		c.node.wire.element(c.label, e)
-		if err := c.element(e); err != nil {
-			return err
-		}
-		if err := c.slow(); err != nil {
-			return err
-		}
 	}
+}
+
+// readOne reads and handles one child of the stream.
+func (c *Conn) readOne() error {
+	if took, err := c.takeAcks(); took || err != nil {
+		return err
+	}
+	e, err := c.reader.Next()
+	if err != nil {
+		return err
+	}
+	c.node.wire.element(c.label, e)
+	return c.element(e)
 }
 
 // park waits until something comes, with no more than this small stack: what

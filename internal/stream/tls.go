@@ -67,6 +67,7 @@ func (n *Node) handshake(ctx context.Context, g *gate, dialler bool, want *ident
 	if dialler {
 		side = tls.Client
 	}
+	g.cut.on = true
 	t := side(g, n.tlsConfig(want))
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)

@@ -16,7 +16,8 @@ type parser struct {
 	lim *Limits
 
 	nodes []Element // fixed capacity, in document order: pointers into it stay valid
-	attrs []Attr    // likewise
+	attrs []Attr    // likewise; nil until there is one that declares no namespace
+	most  int       // how many there may be
 	up    []int32   // of each node, its parent's place in nodes
 	count []int32   // of each node, how many children
 	open  []openTag
@@ -61,9 +62,7 @@ func (p *parser) begin(s string, f *framer, lim *Limits) {
 	p.s, p.pos, p.lim = s, 0, lim
 	p.nodes = make([]Element, 0, f.nodes)
 	p.up = slices.Grow(p.up, f.nodes)
-	if f.attrs > 0 {
-		p.attrs = make([]Attr, 0, f.attrs)
-	}
+	p.most = f.attrs
 }
 
 // forget lets go of the peer's octets; of the scratch, only ordinary sizes are kept.
@@ -193,8 +192,10 @@ func (p *parser) attribute(scope int) *Error {
 		return p.declare(name.Local, value, scope)
 	case name.Space == "" && name.Local == "xmlns":
 		return p.declare("", value, scope)
-	case len(p.attrs) == cap(p.attrs):
+	case len(p.attrs) == p.most:
 		return illFormed("more attributes than values")
+	case p.attrs == nil:
+		p.attrs = make([]Attr, 0, p.most)
 	}
 	p.attrs = append(p.attrs, Attr{Name: name, Value: value})
 	return nil

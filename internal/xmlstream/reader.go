@@ -2,6 +2,7 @@ package xmlstream
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -107,8 +108,40 @@ func (r *Reader) Next() (*Element, error) {
 	return e, r.keep(err)
 }
 
+// Take takes the next child of the stream without parsing it, if it stands in the
+// buffer already and is written exactly as prefix, at most ten digits, suffix; it
+// returns the digits. The three together must be one well-formed element without
+// character data. Anything else is left to Next, and so are errors.
+func (r *Reader) Take(prefix, suffix string) (digits []byte, ok bool) {
+	if r.err != nil || !r.opened || r.seen > 0 {
+		return nil, false
+	}
+	b := r.buf[r.r:r.w]
+	space := spaces(b)
+	b = b[space:]
+	if len(b) < len(prefix) || string(b[:len(prefix)]) != prefix {
+		return nil, false
+	}
+	n := len(prefix)
+	for n < len(b) && n-len(prefix) < 10 && '0' <= b[n] && b[n] <= '9' {
+		n++
+	}
+	if len(b)-n < len(suffix) || string(b[n:n+len(suffix)]) != suffix {
+		return nil, false
+	}
+	if r.chargeSpace(space, true) != nil {
+		return nil, false // Next finds that too, since nothing was taken
+	}
+	r.r += space + n + len(suffix)
+	r.spaces = 0
+	return b[len(prefix):n], true
+}
+
 // keep makes an error of the stream final.
 func (r *Reader) keep(err error) error {
+	if err == nil {
+		return nil
+	}
 	if _, ok := errors.AsType[*Error](err); ok || errors.Is(err, ErrClosed) {
 		r.err = err
 		r.buf = nil // of no use any more
@@ -208,10 +241,7 @@ func (r *Reader) toTag(inside bool) error {
 	}
 	for {
 		b := r.buf[r.r:r.w]
-		n := 0
-		for n < len(b) && isSpace(b[n]) {
-			n++
-		}
+		n := spaces(b)
 		r.r += n
 		if err := r.chargeSpace(n, inside); err != nil {
 			return err
@@ -226,6 +256,18 @@ func (r *Reader) toTag(inside bool) error {
 			return err
 		}
 	}
+}
+
+// spaces returns how much white space b begins with. Padding is a long run of
+// spaces (security.md 6.4), of which it takes eight at a time.
+func spaces(b []byte) (n int) {
+	for len(b)-n >= 8 && binary.NativeEndian.Uint64(b[n:]) == 0x2020202020202020 {
+		n += 8
+	}
+	for n < len(b) && isSpace(b[n]) {
+		n++
+	}
+	return n
 }
 
 func (r *Reader) chargeSpace(n int, inside bool) error {
