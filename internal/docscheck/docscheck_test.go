@@ -65,7 +65,7 @@ func rows(t *testing.T, doc string) []row {
 }
 
 // prefixes are the families of rows; prefixOf is what an id begins with.
-var prefixes = []string{"174-", "C-", "K", "L-", "DN-", "DQ-", "DR-", "MN-", "MQ-", "MR-", "MB-", "T-", "P-", "5.8-", "5.9-"}
+var prefixes = []string{"174-", "C-", "K", "L-", "DN-", "DQ-", "DR-", "MN-", "MQ-", "MR-", "MB-", "T-", "P-", "5.6-", "5.7-", "5.8-", "5.9-"}
 
 func prefixOf(id string) string {
 	if strings.HasPrefix(id, "174-") {
@@ -88,7 +88,7 @@ func numbered(prefix string, width, first, last int) []string {
 // querier (DQ), responder (DR).
 func conformance() []string {
 	ids := slices.Concat(numbered("C-", 1, 1, 35), numbered("K", 1, 1, 18),
-		numbered("5.8-", 2, 1, 22), numbered("5.9-", 2, 1, 3), numbered("L-", 2, 1, 18), numbered("L-", 2, 20, 30),
+		numbered("5.6-", 2, 1, 4), numbered("5.7-", 2, 1, 10), numbered("5.8-", 2, 1, 22), numbered("5.9-", 2, 1, 3), numbered("L-", 2, 1, 18), numbered("L-", 2, 20, 30),
 		numbered("DN-", 2, 1, 12), numbered("DQ-", 2, 1, 23), numbered("DR-", 2, 1, 28))
 	// XEP-0174: rows in each section.
 	for _, s := range []struct{ section, rows int }{
