@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"llchat/internal/chat"
@@ -122,8 +123,8 @@ func (a *app) warn(ctx context.Context, n *chat.Node) {
 		return
 	}
 	for _, h := range s.Health {
-		if h.Severity < health.Warning {
-			continue
+		if h.Severity < health.Warning || !strings.HasPrefix(h.Code, "history-") {
+			continue // no network was looked at
 		}
 		fmt.Fprintf(a.Stderr, "llchat: %s: %s\n", h.Severity, oneLine(h.Text))
 		if h.Hint != "" {

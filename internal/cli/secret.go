@@ -116,12 +116,13 @@ func (a *app) keeper(ctx context.Context) (set func(context.Context, []byte, []b
 	if client != nil {
 		return client.SetPassphrase, func() { _ = client.Close() }, nil
 	}
-	held, err := chat.Hold(a.profile)
-	if err != nil {
-		return nil, nil, err
-	}
-	return func(_ context.Context, old, fresh []byte) error { return held.SetPassphrase(old, fresh) },
-		func() { _ = held.Close() }, nil
+	return func(_ context.Context, old, fresh []byte) error {
+		held, err := chat.Hold(a.profile) // not before: a person may type for long
+		if err != nil {
+			return err
+		}
+		return errors.Join(held.SetPassphrase(old, fresh), held.Close())
+	}, func() {}, nil
 }
 
 // say says for people that something was done; programs have the exit code.

@@ -369,3 +369,28 @@ func TestNothingToLock(t *testing.T) {
 		t.Error("a panic made a profile")
 	}
 }
+
+// A command that mends a damaged history says so, where no health is shown.
+func TestMendedHistoryIsTold(t *testing.T) {
+	dir := home(t)
+	p := &person{}
+	p.runs(t, dir, 0, "peers")
+	if p.errs.Len() > 0 && strings.Contains(p.errs.String(), "warning") {
+		t.Errorf("of a sound profile: %s", &p.errs)
+	}
+	mark := filepath.Join(dir, "home", "default", "history.db.mend")
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p = &person{}
+	p.runs(t, dir, 0, "export")
+	if says := p.errs.String(); !strings.Contains(says, "llchat: warning: the history was damaged: 0 messages could be read") ||
+		!strings.Contains(says, "llchat: hint: the damaged file is kept as ") {
+		t.Errorf("said %q", says)
+	}
+	p = &person{}
+	p.runs(t, dir, 0, "export")
+	if p.errs.Len() > 0 {
+		t.Errorf("said again: %s", &p.errs)
+	}
+}
