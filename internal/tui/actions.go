@@ -114,6 +114,8 @@ func (m *model) enter() tea.Cmd {
 		return m.startFinder("")
 	case strings.TrimSpace(text) == "":
 		return nil
+	case c.corrects != nil && m.lockOf().IsEmpty():
+		return m.send(c, text) // as it stands: what was said is no command
 	case strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
 		return m.command(c, text)
 	case m.open == "":

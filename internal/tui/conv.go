@@ -232,7 +232,7 @@ func (c *conv) kept() string {
 	}
 	var parts []string
 	for _, a := range slices.Concat(c.attempts, c.changes) {
-		parts = append(parts, a.writing.Text)
+		parts = append(parts, a.draft())
 	}
 	if !c.draft.IsEmpty() {
 		parts = append(parts, c.draft.String())
@@ -273,12 +273,28 @@ func (c *conv) giveBack(a *attempt) {
 	if c.draft.IsEmpty() {
 		c.answers = a.reply
 		for i := range c.lines {
-			if l := &c.lines[i]; a.writing.Replaces != "" && l.ID == a.writing.Replaces && l.Direction == chat.Out {
+			if l := c.lines[i]; a.writing.Replaces != "" && l.ID == a.writing.Replaces && l.Direction == chat.Out {
 				c.corrects = &l.Message
 			}
 		}
 	}
-	c.restore(a.writing.Text)
+	c.restore(a.draft())
+}
+
+// draft is the text as it is typed: one that begins with a stroke and is no
+// command begins with two.
+func (a *attempt) draft() string {
+	if a.writing.Replaces != "" {
+		return a.writing.Text
+	}
+	return asTyped(a.writing.Text)
+}
+
+func asTyped(text string) string {
+	if strings.HasPrefix(text, "/") && !strings.HasPrefix(text, action) {
+		return "/" + text
+	}
+	return text
 }
 
 // finish forgets an attempt and returns it if it was there.

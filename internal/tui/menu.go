@@ -34,7 +34,7 @@ func (s *menu) close() { s.items, s.at = nil, -1 }
 func (m *model) suggest() {
 	m.menu.close()
 	line, ok := m.current().draft.Before()
-	if !ok || !strings.HasPrefix(line, "/") || strings.HasPrefix(line, "//") {
+	if !ok || m.current().corrects != nil || !strings.HasPrefix(line, "/") || strings.HasPrefix(line, "//") {
 		return
 	}
 	name, rest, args := strings.Cut(line, " ")

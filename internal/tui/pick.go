@@ -220,7 +220,7 @@ func (m *model) editFailed(l *line) tea.Cmd {
 		q := *l.Reply
 		c.answers = &q
 	}
-	c.draft.Set(l.Body.String())
+	c.draft.Set(asTyped(l.Body.String()))
 	key, id, text := m.open, l.ID, c.kept()
 	m.unpick()
 	return m.do(func() error { // the text is on disk before the message goes

@@ -334,3 +334,64 @@ func TestFocusIsTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestCorrectAnAction: what is corrected is a text, whatever it begins with.
+func TestCorrectAnAction(t *testing.T) {
+	for _, text := range []string{"/me waves", "/quit"} {
+		withBob(t, 80, 24, func(d *driver) {
+			d.emit(d.api.message("bob", chat.Out, text, chat.Delivered))
+			d.keys("up", "e", "!")
+			d.hasNot("complete")
+			d.keys("enter")
+			if diff := cmp.Diff([]string{write(text, "", "", "", "", text+"!")}, d.called()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if d.quit {
+				t.Error("the text was run as a command")
+			}
+		})
+	}
+}
+
+// TestStrokeComesBack: a text that begins with a stroke and could not be sent
+// is no command when it is the draft again.
+func TestStrokeComesBack(t *testing.T) {
+	withBob(t, 80, 24, func(d *driver) {
+		d.api.sendErr = &chat.Error{Code: chat.CodeError, Text: "the disk is full", Hint: "make room"}
+		d.typing("//quit")
+		d.keys("enter")
+		if got := d.m.current().draft.String(); got != "//quit" {
+			t.Errorf("draft is %q", got)
+		}
+		d.keys("enter")
+		if d.quit {
+			t.Error("the text was run as a command")
+		}
+	})
+	withBob(t, 80, 24, func(d *driver) {
+		d.emit(d.api.message("bob", chat.Out, "/quit", chat.Failed))
+		d.keys("up", "e")
+		if got := d.m.current().draft.String(); got != "//quit" {
+			t.Errorf("draft of a failed one is %q", got)
+		}
+	})
+}
+
+// TestCorrectsTheRightOne: messages that come while a correction is on its way
+// back do not make it one of another message.
+func TestCorrectsTheRightOne(t *testing.T) {
+	withForms(t, 80, 24, func(d *driver) {
+		d.api.sendErr = &chat.Error{Code: chat.CodeError, Text: "the disk is full", Hint: "make room"}
+		d.keys("up", "up", "e", "!", "enter")
+		d.api.sendErr = nil
+		c := d.m.current()
+		m := c.lines[0].Message
+		m.Kind = chat.Deleted
+		d.emit(m)
+		d.keys("enter")
+		want := write("I knew it", "", "", "", "", "I knew it!")
+		if diff := cmp.Diff([]string{want, want}, d.called()); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	})
+}
