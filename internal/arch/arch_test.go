@@ -42,7 +42,7 @@ var rooms = map[string]room{
 	"internal/stream":    {uses: middle},
 	"internal/mdns":      {uses: append(middle, "mdns/..."), modules: []string{"golang.org/x/...", "github.com/godbus/dbus/v5"}},
 	"internal/trust":     {uses: middle},
-	"internal/history":   {uses: middle, modules: []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/...", "golang.org/x/sys/unix"}},
+	"internal/history":   {uses: middle, modules: []string{"github.com/ncruces/go-sqlite3", "github.com/ncruces/go-sqlite3/...", "golang.org/x/sys/unix", "golang.org/x/text/unicode/norm"}},
 	"internal/doctor":    {uses: append(middle, "mdns", "mdns/..."), modules: []string{"golang.org/x/...", "github.com/grandcat/zeroconf"}},
 	"internal/dnssd":     {uses: append(middle, "mdns", "mdns/wire"), modules: []string{"github.com/miekg/dns"}},
 	"internal/identity":  {modules: []string{"golang.org/x/..."}},
