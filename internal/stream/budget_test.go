@@ -16,7 +16,7 @@ func testBudget(change func(*Limits), known func(netip.Addr) bool) *budget {
 	return newBudget(lim, known)
 }
 
-func TestL01_PerSource(t *testing.T) {
+func TestC22_L01_PerSource(t *testing.T) {
 	b := testBudget(nil, nil)
 	a := netip.MustParseAddr("10.0.0.1")
 	var slots []*slot
