@@ -3,8 +3,12 @@
 package lab
 
 import (
+	"errors"
 	"net"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // broadcast is the address that reaches every host.
@@ -61,11 +65,21 @@ func (h *host) listen(t testing.TB, addr string) (l net.Listener) {
 // multicast sends one multicast DNS message from port 5353.
 func (h *host) multicast(t testing.TB, data []byte) {
 	t.Helper()
+	// A program that starts just now holds the socket before this one until its
+	// exec, closed or not.
+	d := net.Dialer{
+		LocalAddr: &net.UDPAddr{IP: net.ParseIP(h.address()), Port: 5353},
+		Control: func(_, _ string, raw syscall.RawConn) (err error) {
+			controlErr := raw.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			})
+			return errors.Join(controlErr, err)
+		},
+	}
 	var err error
 	h.do(func() {
-		var c *net.UDPConn
-		from := &net.UDPAddr{IP: net.ParseIP(h.address()), Port: 5353}
-		if c, err = net.DialUDP("udp4", from, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}); err != nil {
+		var c net.Conn
+		if c, err = d.Dial("udp4", "224.0.0.251:5353"); err != nil {
 			return
 		}
 		_, err = c.Write(data)
