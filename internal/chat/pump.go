@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"llchat/internal/history"
@@ -193,21 +194,30 @@ func (n *Node) holdBack(l *live, rest []history.Message) {
 	}
 }
 
-// expectReceipt checks a stream without acknowledgements when a receipt is late
-// (spec 5.7): an answer to a ping proves that everything before it was
+// expectReceipt checks a stream when a message is late that it does not
+// acknowledge by itself (spec 5.7): there are no acknowledgements, or it left
+// before they began. An answer to a ping proves that everything before it was
 // processed, silence that the stream is dead. Who keeps us waiting owes no
 // receipt.
 func (n *Node) expectReceipt(l *live) {
-	if l.checking || l.theyWait() || l.underWay() == 0 || l.conn.Acknowledges() {
+	if l.checking || l.theyWait() || l.underWay() == 0 {
 		return
 	}
 	l.checking = true
 	n.after(ackTime, func() {
 		l.checking = false
-		if n.find(l.conn) == nil || l.theyWait() || l.underWay() == 0 || l.conn.Acknowledges() {
+		if n.find(l.conn) == nil || l.theyWait() || l.underWay() == 0 {
 			return
 		}
-		n.late(l, l.overdue())
+		overdue := l.overdue()
+		if acked, _ := l.conn.Unacked(); l.conn.Acknowledges() {
+			overdue = slices.DeleteFunc(overdue, func(id string) bool { return slices.Contains(acked, id) })
+			if len(overdue) == 0 {
+				n.expectReceipt(l)
+				return
+			}
+		}
+		n.late(l, overdue)
 		n.checkStream(l)
 	})
 }
