@@ -21,8 +21,10 @@ const (
 	maxKnocks   = 64              // contacts at a start, or a change of links
 )
 
-// knockAll knocks at every contact that is not here, once, where it answered
-// before. It may have another name since.
+// knockAll knocks at every contact that is not here where it answered before:
+// once, because it may have another name since. A ghost hears nobody come, and
+// nobody hears it: it goes on, and keeps to the networks that it is on, because
+// elsewhere the addresses of its contacts would tell who it is.
 func (n *Node) knockAll() {
 	if n.opt.Passive {
 		return
@@ -32,11 +34,17 @@ func (n *Node) knockAll() {
 		if !c.Accepted() || len(c.LastAddrs) == 0 || count == maxKnocks {
 			continue
 		}
+		r, places := n.remote(c.Pin), placesIn(c.LastAddrs)
+		if n.ghost() {
+			if places = n.onLink(places); len(places) == 0 {
+				continue
+			}
+			r.redial.wanted = true
+		}
 		count++
-		r := n.remote(c.Pin)
 		n.after(knockFirst+jitter(knockSpread), func() {
 			if len(r.live) == 0 {
-				n.knockOnce(r, placesIn(c.LastAddrs))
+				n.knockOnce(r, places)
 			}
 		})
 	}
@@ -103,6 +111,24 @@ func (n *Node) knockEnded(r *remote, err error) {
 	if again || n.wants(r) {
 		n.retrySoon(r)
 	}
+}
+
+// onLink leaves the places on networks that we are on.
+func (n *Node) onLink(places []netip.AddrPort) []netip.AddrPort {
+	if n.net.Interfaces == nil {
+		return nil
+	}
+	var here []netip.Prefix
+	for _, i := range n.net.Interfaces() {
+		for _, text := range i.Addresses {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				here = append(here, p)
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(places), func(a netip.AddrPort) bool {
+		return !slices.ContainsFunc(here, func(p netip.Prefix) bool { return p.Contains(a.Addr().WithZone("")) })
+	})
 }
 
 // placesIn reads stored addresses.

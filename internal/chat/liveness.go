@@ -168,9 +168,12 @@ func (n *Node) missing(r *remote, err error) {
 		case !goesOn(err):
 			n.disc.Load().Reconfirm(c.Key)
 		}
-		if kept, ok := n.trust.Get(r.pin); ok && isContact(kept.State) && !n.opt.Passive {
-			r.redial.wanted = true
-		}
+	}
+	// One that broke off without being announced, a ghost, is to be had where it
+	// was.
+	if kept, ok := n.trust.Get(r.pin); ok && isContact(kept.State) && !n.opt.Passive &&
+		(err != nil || len(n.claimsOf(r.pin)) > 0) {
+		r.redial.wanted = true
 	}
 }
 

@@ -376,3 +376,22 @@ func TestVisibilityErrors(t *testing.T) {
 		}
 	})
 }
+
+// A ghost that came back while its contact could not be reached finds it by
+// itself: it hears nobody, and nobody hears it or knows its new port.
+func TestK5_GhostFindsItsContactAgain(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		show(t, c.alice, chat.VisibleGhost)
+		time.Sleep(5 * time.Second)
+		closeNode(t, c.alice)
+		c.lan.Partition(c.hostB)
+		c.alice = c.startAlice()
+		time.Sleep(3 * time.Minute)
+		c.lan.Heal(c.hostB)
+		within(t, 70*time.Second, "they see each other", func() bool { // L-26: dials a minute apart
+			a, _ := peerNamed(t, c.bob, "alice")
+			b, _ := peerNamed(t, c.alice, "bob")
+			return a.Stream && b.Stream && a.Presence == chat.Online && b.Presence == chat.Online
+		})
+	})
+}
