@@ -264,12 +264,24 @@ func (a *app) printPeers(rows []chat.Peer) error {
 	if len(rows) == 0 {
 		return a.print(nil, "nobody is here yet\n")
 	}
+	names := namesOf(rows)
 	w := tabwriter.NewWriter(a.Stdout, 0, 0, 2, ' ', 0)
 	for _, p := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.Presence, trustWord(p), p.Instance,
-			fingerprintLabel(p), remark(p))
+			fingerprintLabel(p), remark(p, names))
 	}
 	return w.Flush()
+}
+
+// namesOf is what the proven keys of the roster are called.
+func namesOf(rows []chat.Peer) map[identity.Pin]safetext.Text {
+	names := map[identity.Pin]safetext.Text{}
+	for _, p := range rows {
+		if !p.Fingerprint.IsZero() {
+			names[p.Fingerprint] = p.Name
+		}
+	}
+	return names
 }
 
 func trustWord(p chat.Peer) string {
@@ -286,16 +298,44 @@ func fingerprintLabel(p chat.Peer) string {
 	return p.Fingerprint.Label()
 }
 
-func remark(p chat.Peer) string {
+// remark says what is to be known of a row; whom it may be mistaken for comes
+// first.
+func remark(p chat.Peer, names map[identity.Pin]safetext.Text) string {
+	var said []string
+	if warn := lookAlike(p, names); warn != "" {
+		said = append(said, warn)
+	}
 	switch {
 	case p.Asks:
-		return "waits for you to accept"
+		said = append(said, "waits for you to accept")
 	case p.Waiting:
-		return "has not accepted you yet"
+		said = append(said, "has not accepted you yet")
 	case !p.Note.IsEmpty():
-		return p.Note.String()
+		said = append(said, p.Note.String())
+	case !p.Message.IsEmpty():
+		said = append(said, p.Message.String())
 	}
-	return p.Message.String()
+	return strings.Join(said, "; ")
+}
+
+// lookAlike says in words that a row goes by the name of a contact and is not
+// that contact.
+func lookAlike(p chat.Peer, names map[identity.Pin]safetext.Text) string {
+	other := func(pin identity.Pin) string {
+		if name := names[pin].String(); name != "" {
+			return name + " (" + pin.Label() + ")"
+		}
+		return pin.Label()
+	}
+	switch {
+	case p.Trust == chat.Conflict && !p.Of.IsZero():
+		return "NOT the " + other(p.Of) + " you know: another key claims that name"
+	case p.Namesake.IsZero():
+		return ""
+	case p.Contact():
+		return "not your contact " + other(p.Namesake) + ", whose name is like it"
+	}
+	return "not the " + other(p.Namesake) + " you know: the name is like it, the key is not proven"
 }
 
 // watch prints events until it is interrupted. Facts are never left out: when
