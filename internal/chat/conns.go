@@ -70,7 +70,7 @@ type live struct {
 func (l *live) facts() *peer.Stream {
 	p := l.conn.Peer()
 	return &peer.Stream{
-		Name: p.Name, Addr: p.Addr, Nick: l.nick,
+		Name: namesOf(p)[0], Addr: p.Addr, Nick: l.nick,
 		Show: l.show, Status: l.status, Present: l.present,
 		Waiting: l.theyWait(),
 	}
@@ -244,8 +244,11 @@ func (n *Node) opened(c *stream.Conn) {
 }
 
 // namesOf are the name claims of a stream's header: the instance and its user
-// part.
+// part; both empty for a ghost, whom every other ghost would look like.
 func namesOf(p stream.Peer) []string {
+	if stream.Nameless(p.Name) {
+		return []string{"", ""}
+	}
 	user, _ := mdns.SplitInstance(p.Name)
 	return []string{p.Name, user}
 }

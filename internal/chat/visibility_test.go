@@ -19,6 +19,7 @@ import (
 	"llchat/internal/lantest"
 	"llchat/internal/mdns"
 	"llchat/internal/mdns/link"
+	"llchat/internal/stanza"
 )
 
 // counted is a network whose multicast packets are counted as they leave, and
@@ -393,5 +394,37 @@ func TestK5_GhostFindsItsContactAgain(t *testing.T) {
 			b, _ := peerNamed(t, c.alice, "bob")
 			return a.Stream && b.Stream && a.Presence == chat.Online && b.Presence == chat.Online
 		})
+	})
+}
+
+// README 5.4: the name of somebody who has none is no name: it stands in no
+// row, and two ghosts are not each other's look-alikes.
+func TestGhostsHaveNoName(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		for range 2 {
+			m := c.lan.Host().Mallory("x@x.invalid")
+			t.Cleanup(func() { closeMallory(t, m) })
+			conn, err := m.Dial(t.Context(), place(t, c.hostA, c.alice))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sayTo(t, conn, stanza.Message{ID: stanza.NewID(), Type: "chat", HasBody: true, Body: "may I?"})
+			within(t, 5*time.Second, "alice is asked", func() bool {
+				r, err := c.alice.Requests(t.Context())
+				return err == nil && len(r) > 0
+			})
+			if _, err := c.alice.Accept(t.Context(), m.Pin().String()); err != nil {
+				t.Fatalf("accept: %v", err)
+			}
+		}
+		rows, err := c.alice.Peers(t.Context())
+		if err != nil || len(rows) != 3 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+		for _, p := range rows {
+			if strings.Contains(p.Instance.String(), "invalid") || p.Name.String() == "x" || p.Trust != chat.Pinned {
+				t.Errorf("row %+v", p)
+			}
+		}
 	})
 }

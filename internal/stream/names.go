@@ -10,6 +10,10 @@ import (
 // ghostName is the address of somebody who publishes none (README 5.4).
 const ghostName = "x@x.invalid"
 
+// Nameless reports whether the name of a header is that of somebody who has
+// none.
+func Nameless(name string) bool { return sameName(name, ghostName) }
+
 // sameName compares names as RFC 6762 section 16 does: octets, with ASCII
 // letters of either case equal. No JID parser comes near them (174-7.2).
 func sameName(a, b string) bool {
