@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,8 @@ func (a *app) doctorCommand() *cobra.Command {
 			"command that mends it. It changes nothing, and works with and without a running\n" +
 			"node. For a ghost it sends nothing, and looks only at what needs no packet; for a\n" +
 			"quiet profile it asks what every browser asks, and names nobody. Its output holds\n" +
-			"no name, key or address: it can be published.",
+			"no name, key or address: it can be published. The exit code is 0 when nothing is\n" +
+			"wrong, remarks aside, and 1 when something is.",
 		example: "llchat doctor\nsudo llchat doctor --json\nllchat doctor --interface wlan0",
 		run:     func(ctx context.Context, _ []string) error { return a.doctor(ctx) },
 	})
@@ -45,5 +47,18 @@ func (a *app) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.print(v, d.Text())
+	if err := a.print(v, d.Text()); err != nil {
+		return err
+	}
+	return verdict(d)
+}
+
+// verdict makes exit code 1 of a network on which something is wrong; what, and
+// what mends it, is in the report.
+func verdict(d chat.Diagnosis) error {
+	wrong := d.Wrong()
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &chat.Error{Code: chat.CodeError, Text: "something is wrong: " + strings.Join(wrong, ", ")}
 }

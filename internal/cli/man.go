@@ -94,7 +94,7 @@ func roff(s string) string {
 var manSections = []struct{ title, text string }{
 	{"EXIT STATUS", codes(
 		"0", "Done; for send: the message is on the other side's disk.",
-		"1", "Error.",
+		"1", "Error; for doctor: something is wrong with the network, remarks aside.",
 		"2", "Wrong usage.",
 		"3", "Not yet: the message is kept on disk and sent by the next node of this profile.",
 		"4", "Refused for safety: ambiguous name, conflict, wrong key, cannot encrypt, blocked.",

@@ -205,7 +205,7 @@ func (e *ear) closedDoor(f *facts, err error) error {
 	if !errors.Is(err, link.ErrTaken) {
 		return fmt.Errorf("doctor: multicast: %w", err)
 	}
-	f.taken = []string{"IPv4 and IPv6"}
+	f.taken = []string{family4, family6}
 	f.holder = lookHolder()
 	return nil
 }
@@ -214,8 +214,8 @@ func (e *ear) closedDoor(f *facts, err error) error {
 // are addresses of them.
 func (e *ear) lacking(f *facts) []string {
 	var out []string
-	for _, family := range []string{"IPv4", "IPv6"} {
-		four := family == "IPv4"
+	for _, family := range []string{family4, family6} {
+		four := family == family4
 		wanted, open := false, false
 		for _, i := range f.ifaces {
 			wanted = wanted || i.used && i.has(four)
@@ -246,7 +246,8 @@ func (e *ear) observe(ctx context.Context, src link.Source, f *facts, o Options)
 	known := make([]int, len(links))
 	var wg sync.WaitGroup
 	wg.Go(func() { e.ask(ctx, src) })
-	wg.Go(func() { f.second = secondOpinion(ctx, used, o.Name) })
+	var seen []sighting
+	wg.Go(func() { f.second, seen = secondOpinion(ctx, used, o.Name) })
 	for n, l := range links {
 		wg.Go(func() { answers[n] = directly(ctx, l.info, e.own) })
 		wg.Go(func() {
@@ -265,6 +266,7 @@ func (e *ear) observe(ctx context.Context, src link.Source, f *facts, o Options)
 		e.conclude(f, l, answers[n], tries[n], known[n])
 	}
 	f.people = e.everybody()
+	f.second.People = e.strangers(seen)
 }
 
 // silent reports whether nothing was heard on a link.
@@ -312,7 +314,7 @@ func (e *ear) conclude(f *facts, l *heardLink, answers map[netip.Addr]bool, trie
 	i := &f.ifaces[n]
 	i.opened = true
 	i.echo4, i.echo6 = l.echo4, l.echo6
-	i.heard, i.answered, i.known = len(l.sources), len(answers), known
+	i.heard, i.answered, i.known = l.machines(l.sources), l.machines(answers), known
 	i.people = len(e.others(l))
 	i.dialled, i.reached, i.silent = tries.tried, tries.reached, tries.silent
 	for _, addrs := range tries.quiet {

@@ -195,6 +195,67 @@ func (e *ear) others(l *heardLink) []*person {
 	return out
 }
 
+// machines counts the machines behind addresses that spoke: at least so many.
+// Addresses that a host name ties together are of one. A machine of which no
+// record was heard may speak over both families, so that of those with an
+// address of either only the more numerous family counts.
+func (l *heardLink) machines(spoke map[netip.Addr]bool) int {
+	of := l.grouped()
+	all, four, six := map[int]bool{}, map[int]bool{}, map[int]bool{}
+	lone := -1
+	for a := range spoke {
+		id, known := of[a]
+		if known {
+			all[id] = true
+		} else {
+			id, lone = lone, lone-1
+		}
+		if a.Is4() {
+			four[id] = true
+		} else {
+			six[id] = true
+		}
+	}
+	return max(len(all), len(four), len(six))
+}
+
+// grouped numbers machines by address: host names that share one are the same
+// machine's.
+func (l *heardLink) grouped() map[netip.Addr]int {
+	of := map[netip.Addr]int{}
+	next := 0
+	for _, addrs := range l.hosts {
+		next++
+		id := next
+		for _, a := range addrs {
+			if old, known := of[a]; known && old != id {
+				for b, was := range of {
+					if was == old {
+						of[b] = id
+					}
+				}
+			}
+			of[a] = id
+		}
+	}
+	return of
+}
+
+// ofThisMachine are the labels of this machine's other nodes, made comparable.
+func (e *ear) ofThisMachine() map[string]bool {
+	out := map[string]bool{}
+	for _, l := range e.list() {
+		e.mu.Lock()
+		for _, p := range l.people {
+			if p.local && !p.remote {
+				out[sameName(p.name.First())] = true
+			}
+		}
+		e.mu.Unlock()
+	}
+	return out
+}
+
 // missing returns questions about people whose addresses are not known yet.
 func (e *ear) missing(l *heardLink) []wire.Question {
 	e.mu.Lock()

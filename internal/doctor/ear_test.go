@@ -274,3 +274,61 @@ func TestMarker(t *testing.T) {
 		t.Errorf("question: %+v, %v", m, err)
 	}
 }
+
+// Machines are counted, not their addresses.
+func TestEar_Machines(t *testing.T) {
+	bob := []wire.Record{addr("nuc", "10.77.0.2"), addr("nuc", "fe80::2")}
+	again := addr("nuc-llchat", "10.77.0.2") // another name of the same machine
+	carol := []wire.Record{addr("owl", "10.77.0.3"), addr("owl", "fe80::3")}
+	tests := []struct {
+		name    string
+		records []wire.Record
+		spoke   string
+		want    int
+	}{
+		{"nobody", nil, "", 0},
+		{"both families of each", slices.Concat(bob, carol), "10.77.0.2 fe80::2 10.77.0.3 fe80::3", 2},
+		{"one family each", slices.Concat(bob, carol), "10.77.0.2 fe80::3", 2},
+		{"two names", append(bob, again), "10.77.0.2 fe80::2", 1},
+		{"of whom nothing is known", nil, "10.77.0.2 fe80::2 10.77.0.3 fe80::3 10.77.0.4", 3},
+		{"one known, one not", bob, "10.77.0.2 fe80::2 10.77.0.3 fe80::3", 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &heardLink{people: map[string]*person{}, hosts: map[string][]netip.Addr{}}
+			e := newEar(mine, "", 0, marked)
+			for _, r := range tt.records {
+				e.learn(l, r, false)
+			}
+			spoke := map[netip.Addr]bool{}
+			for _, a := range strings.Fields(tt.spoke) {
+				spoke[netip.MustParseAddr(a)] = true
+			}
+			if got := l.machines(spoke); got != tt.want {
+				t.Errorf("%d machines, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// The other nodes of this machine prove nothing of the network: that the other
+// stack sees them is no fault of ours.
+func TestEar_Strangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLAN(t)
+		l.says(t, "10.77.0.1:5353", ptr("Other@here"))
+		l.says(t, "10.77.0.2:5353", ptr("bob@nuc"))
+		at := func(a string) []netip.Addr { return []netip.Addr{netip.MustParseAddr(a)} }
+		seen := []sighting{
+			{sameName("other@here"), nil},             // heard from an address of ours
+			{sameName("third@here"), at("10.77.0.1")}, // with our address only
+			{sameName("bob@nuc"), at("10.77.0.2")},    // somebody else
+			{sameName("bob@nuc"), at("fe80::2")},      // the same
+			{sameName("dan@fig"), nil},                // of whom nothing is known
+			{sameName("eve@ox"), append(at("10.77.0.1"), at("10.77.0.6")...)},
+		}
+		if got := l.ear.strangers(seen); got != 3 {
+			t.Errorf("%d strangers, want 3: bob, dan and eve", got)
+		}
+	})
+}

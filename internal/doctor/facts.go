@@ -9,6 +9,12 @@ import (
 	"llchat/internal/netmon"
 )
 
+// The families of addresses, as a report calls them.
+const (
+	family4 = "IPv4"
+	family6 = "IPv6"
+)
+
 // facts are what was measured; judge makes a Report of them.
 type facts struct {
 	system  system
@@ -60,7 +66,7 @@ type iface struct {
 	opened   bool // a socket sits on it
 
 	echo4, echo6 bool
-	heard        int
+	heard        int // machines, at least
 	answered     int
 	people       int
 	dialled      int

@@ -90,8 +90,15 @@ func (i iface) why(only []string) string {
 
 // interfaces judges whether there is anything to run on.
 func (f facts) interfaces() []Finding {
-	if slices.ContainsFunc(f.ifaces, func(i iface) bool { return i.used }) {
+	if slices.ContainsFunc(f.ifaces, func(i iface) bool { return i.used && !i.Loopback }) {
 		return nil
+	}
+	if n := slices.IndexFunc(f.ifaces, func(i iface) bool { return i.used }); n >= 0 {
+		return []Finding{{
+			Code: NoInterface, Severity: health.Error, Interface: f.ifaces[n].Name,
+			Text: "This is the loopback of this machine, and no link to meet people on: no other machine hears what is said there. The command looks at the others.",
+			Hint: "llchat doctor",
+		}}
 	}
 	for _, better := range []func(iface) bool{
 		func(i iface) bool { return !i.inner() && i.Up },       // only an address is missing
@@ -183,10 +190,11 @@ func (f facts) ipv6(i iface) (Finding, bool) {
 }
 
 // echo: the system gives every multicast packet back to who sent it; only a
-// rule of this machine can keep it away. Loopback is no network: what is sent
+// rule of this machine can keep it away, or that another holds the port. Loopback is no network: what is sent
 // to all from 127.0.0.1 is dropped by the kernel.
 func (f facts) echo(i iface) (Finding, bool) {
-	lacks4, lacks6 := i.has(true) && !i.echo4, i.has(false) && !i.echo6
+	lacks4 := i.has(true) && !i.echo4 && !slices.Contains(f.taken, family4)
+	lacks6 := i.has(false) && !i.echo6 && !slices.Contains(f.taken, family6)
 	if !i.opened || i.Loopback || !lacks4 && !lacks6 {
 		return Finding{}, false
 	}
@@ -213,13 +221,15 @@ func (f facts) dropping(i iface, protocol string, port uint16, four bool) *chain
 	return c
 }
 
-// silence: our own multicast works, and yet nobody is heard.
+// silence: our own multicast works, and yet nobody is heard. While another
+// program holds the port for a family, that is why.
 func (f facts) silence(i iface) (Finding, bool) {
-	if !i.echo4 && !i.echo6 || i.heard > 0 {
+	if !i.echo4 && !i.echo6 || i.heard > 0 || len(f.taken) > 0 {
 		return Finding{}, false
 	}
 	out := Finding{Code: MulticastFiltered, Severity: health.Error, Where: Network, Hint: fmt.Sprintf(floodMulticast, "br0")}
-	const eats = "the access point or switch eats multicast DNS (a multicast filter, client isolation, or snooping without a querier). br0 stands for its bridge."
+	const eats = "the access point or switch eats multicast DNS (a multicast filter, client isolation, or snooping without a querier). br0 stands for its bridge. " +
+		"Until that is mended, llchat add ADDRESS reaches people all the same."
 	switch {
 	case i.answered > 0:
 		out.Text = fmt.Sprintf("%s answered our question directly, but nothing that is sent to all arrives: %s", count(i.answered, "machine"), eats)
@@ -310,7 +320,7 @@ func (f facts) announcement(i iface) (Finding, bool) {
 		Code: NotAnnounced, Severity: health.Warning,
 		Text: "A node runs, but its own announcement was not heard here: nobody on this interface finds us.",
 		Hint: "llchat status",
-	}, f.running && f.named && !i.announced && (i.echo4 || i.echo6) && !i.fight
+	}, f.running && f.named && !i.announced && (i.echo4 || i.echo6) && !i.fight && len(f.taken) == 0
 }
 
 // tunnels judges a default route that leads into a VPN.
@@ -332,7 +342,7 @@ func (f facts) tunnels() []Finding {
 func (f facts) opinion() []Finding {
 	s := f.second
 	switch {
-	case !s.Asked:
+	case !s.Asked || len(f.taken) > 0: // it reads the port that we cannot
 		return nil
 	case f.people == 0 && s.People > 0:
 		return []Finding{{

@@ -97,6 +97,10 @@ func TestJudge_Interfaces(t *testing.T) {
 		{"all is well", well(eth()), nil},
 		{"nothing but loopback", well(), []string{"no-interface : @ "}},
 		{
+			"loopback was asked for", with(well(eth(unused)), func(f *facts) { f.ifaces[0].used, f.ifaces[0].opened, f.only = true, true, []string{"lo"} }),
+			[]string{"no-interface lo: llchat doctor @ this machine"},
+		},
+		{
 			"switched off", well(eth(unused, func(i *iface) { i.Up, i.adminUp = false, false })),
 			[]string{"no-interface eth0: ip link set dev eth0 up @ this machine"},
 		},
@@ -129,10 +133,21 @@ func TestJudge_Multicast(t *testing.T) {
 		{
 			"port taken", with(well(eth(func(i *iface) { i.opened, i.echo4, i.echo6 = false, false, false })), func(f *facts) {
 				alone(f)
-				f.taken, f.holder, f.seconds = []string{"IPv4 and IPv6"}, holder{"avahi-daemon", 77, "avahi-daemon.service"}, 0
+				f.taken, f.holder, f.seconds = []string{family4, family6}, holder{"avahi-daemon", 77, "avahi-daemon.service"}, 0
 				f.second = Second{}
 			}),
 			[]string{"port-taken : systemctl stop avahi-daemon.service @ this machine"},
+		},
+		{
+			// What follows from the port being taken is no second cause.
+			"port taken for IPv4 only", with(well(eth(nobody, func(i *iface) { i.echo4, i.announced, i.answered = false, false, 1 })), func(f *facts) {
+				f.taken, f.holder, f.people = []string{family4}, holder{"socat", 77, ""}, 0
+			}),
+			[]string{"port-taken : kill 77 @ this machine"},
+		},
+		{
+			"port taken for IPv6, IPv4 eaten", with(well(eth(func(i *iface) { i.echo4, i.echo6 = false, false })), func(f *facts) { f.taken = []string{family6} }),
+			[]string{"port-taken : lsof -nP -iUDP:5353 @ this machine", "no-echo eth0: nft list ruleset @ this machine"},
 		},
 		{
 			"own multicast eaten", well(eth(func(i *iface) { i.echo4, i.echo6 = false, false })),
@@ -242,6 +257,27 @@ func TestReport_SafeToPublish(t *testing.T) {
 		if strings.Contains(strings.ReplaceAll(said, "wgx0200c0ffee01", ""), "c0ffee") {
 			t.Errorf("%d: hardware address in %s", n, said)
 		}
+	}
+}
+
+// A remark is nothing wrong; what is wrong is named once.
+func TestReport_Wrong(t *testing.T) {
+	r := judge(well(
+		eth(func(i *iface) { i.echo4 = false }), eth(func(i *iface) { i.Index, i.Name, i.echo4 = 4, "wlan0", false }), eth(nobody), eth(no4),
+	))
+	if got, want := r.Wrong(), []string{NoEcho, NoIPv4}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := judge(well(eth(nobody))).Wrong(); len(got) != 0 {
+		t.Errorf("alone: %q, want nothing", got)
+	}
+}
+
+// Who can do nothing about the network still reaches people.
+func TestJudge_FilteredButDialled(t *testing.T) {
+	f, ok := judge(with(well(eth(nobody, func(i *iface) { i.answered = 1 })), alone)).Find(MulticastFiltered)
+	if !ok || !strings.Contains(f.Text, "llchat add ADDRESS") {
+		t.Errorf("%+v, %v", f, ok)
 	}
 }
 

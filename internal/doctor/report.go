@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"llchat/internal/health"
@@ -60,8 +61,8 @@ type Interface struct {
 	IPv6 string `json:"ipv6"`
 	// Echo lists the families on which our own multicast came back.
 	Echo []string `json:"echo"`
-	// Heard machines spoke multicast DNS; Answered of them, or others,
-	// answered a question by unicast.
+	// Heard machines, at least, spoke multicast DNS; Answered of them, or
+	// others, answered a question by unicast.
 	Heard    int `json:"heard"`
 	Answered int `json:"answered"`
 	// People announce themselves here; Dialled of them were tried and
@@ -139,6 +140,18 @@ func (r Report) Text() string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// Wrong names what does not work, warnings and errors, each code once: a
+// remark is nothing wrong.
+func (r Report) Wrong() []string {
+	var out []string
+	for _, f := range r.Findings {
+		if f.Severity > health.Info && !slices.Contains(out, f.Code) {
+			out = append(out, f.Code)
+		}
+	}
+	return out
 }
 
 // line writes one thing that was looked at.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ const secondTime = 10 * time.Second
 
 // secondOpinion lets an independent stack browse until ctx ends: does it see
 // us, and whom else. It only asks.
-func secondOpinion(ctx context.Context, used []netmon.Interface, me string) Second {
+func secondOpinion(ctx context.Context, used []netmon.Interface, me string) (Second, []sighting) {
 	out := Second{Stack: stack}
 	ctx, cancel := context.WithTimeout(ctx, secondTime)
 	defer cancel()
@@ -31,34 +33,67 @@ func secondOpinion(ctx context.Context, used []netmon.Interface, me string) Seco
 	defer log.SetOutput(before)
 	options := selectInterfaces(used)
 	if options == nil {
-		return out
+		return out, nil
 	}
 	r, err := zeroconf.NewResolver(options...)
 	if err != nil {
-		return out
+		return out, nil
 	}
 	found := make(chan *zeroconf.ServiceEntry)
-	names := make(chan map[string]bool)
-	go func() { // drained to its end: the stack closes it
-		all := map[string]bool{}
+	drained := make(chan []sighting)
+	go func() { // to its end: the stack closes it
+		var all []sighting
 		for e := range found {
 			if len(all) < maxPeople {
-				all[strings.ToLower(unescape(e.Instance))] = true
+				all = append(all, sightingOf(e))
 			}
 		}
-		names <- all
+		drained <- all
 	}()
 	out.Asked = r.Browse(ctx, "_presence._tcp", "local.", found) == nil
-	all := <-names
-	out.SeesUs = me != "" && all[strings.ToLower(safetext.Name(me).String())]
-	out.People = len(all)
-	if out.SeesUs {
-		out.People--
+	all := <-drained
+	if me == "" {
+		return out, all
 	}
-	return out
+	others := slices.DeleteFunc(slices.Clone(all), func(s sighting) bool { return s.name == sameName(me) })
+	out.SeesUs = len(others) < len(all)
+	return out, others
 }
 
-// unescape makes one of the stack's names comparable.
+// sighting is what the other stack found.
+type sighting struct {
+	name  string // as sameName makes it
+	addrs []netip.Addr
+}
+
+func sightingOf(e *zeroconf.ServiceEntry) sighting {
+	s := sighting{name: sameName(unescape(e.Instance))}
+	for _, ip := range slices.Concat(e.AddrIPv4, e.AddrIPv6) {
+		if a, ok := netip.AddrFromSlice(ip); ok {
+			s.addrs = append(s.addrs, a.Unmap())
+		}
+	}
+	return s
+}
+
+// strangers counts those of the other stack's finds that are not of this
+// machine: who was heard from our own addresses, or announces only those, is
+// another node of ours and proves nothing of the network.
+func (e *ear) strangers(seen []sighting) int {
+	local, names := e.ofThisMachine(), map[string]bool{}
+	for _, s := range seen {
+		ours := len(s.addrs) > 0 && !slices.ContainsFunc(s.addrs, func(a netip.Addr) bool { return !e.own[a] })
+		if !ours && !local[s.name] {
+			names[s.name] = true
+		}
+	}
+	return len(names)
+}
+
+// sameName makes the label of an instance comparable.
+func sameName(label string) string { return strings.ToLower(safetext.Name(label).String()) }
+
+// unescape reads one of the stack's names.
 func unescape(name string) string { return safetext.Name(safetext.UnescapeDNS(name)).String() }
 
 // selectInterfaces is nil where there is nothing to ask on. A family that no

@@ -33,12 +33,15 @@ func (h *host) doctor(t testing.TB, home string, flags ...string) doctor.Report 
 
 func diagnosis(t testing.TB, got result) doctor.Report {
 	t.Helper()
-	if got.code != 0 || got.took > doctorTime {
+	if got.took > doctorTime {
 		t.Fatalf("llchat doctor: exit %d after %v\n%s%s", got.code, got.took, got.stdout, got.stderr)
 	}
 	var r doctor.Report
 	if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || !strings.HasPrefix(got.stdout, `{"type":"doctor",`) {
-		t.Fatalf("llchat doctor --json: %v: %s", err, got.stdout)
+		t.Fatalf("llchat doctor --json: %v: %s%s", err, got.stdout, got.stderr)
+	}
+	if want := min(len(r.Wrong()), 1); got.code != want {
+		t.Errorf("llchat doctor: exit %d, want %d\n%s", got.code, want, r.Text())
 	}
 	return r
 }
