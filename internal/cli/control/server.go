@@ -126,23 +126,27 @@ type session struct {
 }
 
 func (s *session) serve(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
-	defer stop()
 	defer func() { _ = s.conn.Close() }()
 	if err := sameUser(s.conn); err != nil {
 		return
 	}
+	// The end of ctx ends the reading; who called before still has an answer:
+	// what was called may be what ends the node.
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(ctx, func() { _ = s.conn.CloseRead() })()
+	defer context.AfterFunc(life, func() { _ = s.conn.Close() })()
 	var calls sync.WaitGroup
-	s.read(ctx, &calls)
-	late := time.AfterFunc(graceTime, cancel)
+	s.read(ctx, life, &calls)
+	late := time.AfterFunc(graceTime, func() { end(); cancel() })
 	defer late.Stop()
 	calls.Wait()
 }
 
 // read starts a call for each line until the front-end closes its side.
-func (s *session) read(ctx context.Context, calls *sync.WaitGroup) {
+func (s *session) read(ctx, life context.Context, calls *sync.WaitGroup) {
 	slots := make(chan struct{}, maxCalls)
 	in := bufio.NewScanner(s.conn)
 	in.Buffer(nil, maxLine)
@@ -155,7 +159,7 @@ func (s *session) read(ctx context.Context, calls *sync.WaitGroup) {
 		}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			s.handle(ctx, line)
+			s.handle(ctx, life, line)
 		})
 	}
 	if errors.Is(in.Err(), bufio.ErrTooLong) {
@@ -163,7 +167,9 @@ func (s *session) read(ctx context.Context, calls *sync.WaitGroup) {
 	}
 }
 
-func (s *session) handle(ctx context.Context, line []byte) {
+// handle answers a call, which may go on until life ends; subscriptions end with
+// ctx.
+func (s *session) handle(ctx, life context.Context, line []byte) {
 	r, code, problem := parse(line)
 	if problem != "" {
 		s.fail(r.ID, code, problem)
@@ -183,7 +189,7 @@ func (s *session) handle(ctx context.Context, line []byte) {
 		s.refuse(r.ID, codeMethod, fmt.Sprintf("there is no method %q", r.Method))
 		return
 	}
-	result, err := call(ctx, s.api, p)
+	result, err := call(life, s.api, p)
 	s.answer(r.ID, result, err)
 }
 
