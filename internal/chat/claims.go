@@ -27,7 +27,8 @@ func (n *Node) claimEvent(e mdns.Event) {
 	case mdns.Resync:
 		n.reclaim()
 	case mdns.Overload:
-		n.setHealth(healthCrowded, "more announcements on this network than llchat lists", "")
+		n.setHealth(healthCrowded, "more announcements on this network than llchat lists",
+			"very many are here, or somebody floods the network: not all strangers are listed; contacts are not affected")
 		n.lapse[healthCrowded] = time.Now().Add(crowdedTime)
 	case mdns.Health:
 		n.linkHealth(e)

@@ -43,6 +43,8 @@ const (
 type search struct {
 	uses  string             // MDNSOwn or MDNSAvahi; empty: nothing is there to be asked
 	taken error              // why auto does without sockets of its own
+	said  string             // the last failure that the log has
+	soon  bool               // silent links are looked at again in a moment
 	round int                // counts what is begun; the end of an earlier one is no news
 	busy  chan struct{}      // closed when what was begun in the background has ended
 	stop  context.CancelFunc // gives that up
@@ -109,6 +111,7 @@ func (n *Node) setFinder(f Finder, uses string) {
 	}
 	n.disc.Store(next)
 	n.events, n.search.uses = f.Events(), uses
+	n.watchSoon()
 	n.showAvatar()
 }
 
@@ -151,7 +154,7 @@ func (n *Node) openAvahi() {
 		}
 	}, func() {
 		if err != nil {
-			n.discoveryFailed(err)
+			n.discoveryFailed(errors.Join(errAvahi, err))
 			return
 		}
 		n.search.stop = nil // it lives on
@@ -167,6 +170,9 @@ func (n *Node) discoveryEnded() {
 		return
 	}
 	err := n.disc.Load().Err()
+	if n.search.uses == MDNSAvahi {
+		err = errors.Join(errAvahi, err)
+	}
 	n.begin()
 	n.search.uses = ""
 	n.forgetClaims()
@@ -180,10 +186,12 @@ func (n *Node) discoveryFailed(err error) {
 		n.rediscover()
 		return
 	}
+	n.logFailure(err)
 	text, hint := discoveryWords(err)
 	if n.search.taken != nil {
-		text = fmt.Sprintf("%v; %s", n.search.taken, text)
-		_, hint = discoveryWords(n.search.taken)
+		var taken string
+		taken, hint = discoveryWords(n.search.taken)
+		text = taken + ", and " + text
 	}
 	n.search.taken = nil // next time from the beginning
 	n.clearHealth(healthAvahi)
@@ -196,11 +204,24 @@ func (n *Node) discoveryFailed(err error) {
 	})
 }
 
+// logFailure keeps what the system said in the log, once while it stays so: the
+// user is told in words what is wrong.
+func (n *Node) logFailure(err error) {
+	said := errors.Join(n.search.taken, err)
+	if said.Error() != n.search.said {
+		n.search.said = said.Error()
+		n.log.Warn("Discovery failed", "err", said)
+	}
+}
+
+// errAvahi marks what went wrong between us and avahi-daemon.
+var errAvahi = errors.New("by avahi-daemon")
+
 // discoveryWords says what is wrong and what to do about it.
 func discoveryWords(err error) (text, hint string) {
 	switch {
 	case errors.Is(err, link.ErrTaken):
-		return err.Error(), "end the program that holds the port, or let it share (avahi: disallow-other-stacks=no)"
+		return "another program holds port 5353 for itself alone", "end the program that holds the port, or let it share (avahi: disallow-other-stacks=no)"
 	case errors.Is(err, avahi.ErrSystem):
 		return "this system has no Avahi", "llchat set mdns auto"
 	case errors.Is(err, avahi.ErrNoDaemon):
@@ -208,6 +229,8 @@ func discoveryWords(err error) (text, hint string) {
 	case errors.Is(err, avahi.ErrRefused):
 		return "avahi-daemon does not let programs of users publish",
 			"disable-user-service-publishing=no in /etc/avahi/avahi-daemon.conf, or: llchat set mdns auto"
+	case errors.Is(err, errAvahi):
+		return "avahi-daemon cannot be reached on this machine", "llchat set mdns auto"
 	}
 	return err.Error(), "it is tried again every few seconds"
 }
@@ -226,6 +249,7 @@ func (n *Node) rediscover() {
 
 // discoveryThere follows the opening of a way to look for people.
 func (n *Node) discoveryThere() {
+	n.search.said = ""
 	n.clearHealth(healthDiscovery)
 	n.clearHealth(healthAvahi)
 	n.watchClaims()

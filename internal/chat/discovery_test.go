@@ -2,8 +2,10 @@ package chat_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 
 	"llchat/internal/chat"
 	"llchat/internal/lantest"
+	"llchat/internal/mdns"
 	"llchat/internal/mdns/link"
 )
 
@@ -98,6 +101,72 @@ func TestLinksEnd(t *testing.T) {
 			return ok && p.Presence == chat.Online && p.Instance == before.Name
 		})
 		closeNode(t, alice)
+	})
+}
+
+// What keeps discovery from running is told in words, with what to do about
+// it; what the system said is for the log.
+func TestDiscoveryWords(t *testing.T) {
+	bus := errors.New("avahi: connect to the system bus: system bus not found")
+	tests := []struct {
+		name, mdns  string
+		taken       bool
+		daemon      error
+		text, hints string
+	}{
+		{
+			"no bus", chat.MDNSAvahi, false, bus,
+			"nobody can be found on the network: avahi-daemon cannot be reached on this machine", "llchat set mdns auto",
+		},
+		{
+			"port taken, no bus", chat.MDNSAuto, true, bus,
+			"nobody can be found on the network: another program holds port 5353 for itself alone, and avahi-daemon cannot be reached on this machine",
+			"end the program that holds the port",
+		},
+		{
+			"port taken, no sockets but ours", chat.MDNSOwn, true, nil,
+			"nobody can be found on the network: another program holds port 5353 for itself alone", "end the program that holds the port",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMachine(lantest.New(t, 18))
+				m.taken, m.daemon = tt.taken, tt.daemon
+				n, err := chat.Open(t.Context(), chat.Options{Profile: t.TempDir() + "/a", Nick: "alice", MDNS: tt.mdns, Network: m.net})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(3 * time.Second)
+				if h, ok := itemOf(t, n, "discovery"); !ok || h.Text != tt.text || !strings.HasPrefix(h.Hint, tt.hints) {
+					t.Errorf("%+v, %v; want %q with %q", h, ok, tt.text, tt.hints)
+				}
+				closeNode(t, n)
+			})
+		})
+	}
+}
+
+// Of what happened to our name the last is told, and not for ever.
+func TestNameNoticesDoNotContradict(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		says := func(code string) bool { _, ok := itemOf(t, c.alice, code); return ok }
+		chat.Rename(c.alice, "alice@elsewhere")
+		if !says("renamed") || says("contested") {
+			t.Error("renamed: not told, or both")
+		}
+		chat.LinkHealth(c.alice, mdns.CauseContested, "")
+		if says("renamed") || !says("contested") {
+			t.Error("contested after renamed: not told, or both")
+		}
+		chat.Rename(c.alice, "alice-2@elsewhere")
+		if !says("renamed") || says("contested") {
+			t.Error("renamed after contested: not told, or both")
+		}
+		time.Sleep(2 * time.Hour)
+		if says("renamed") {
+			t.Error("renamed: for ever")
+		}
 	})
 }
 

@@ -31,3 +31,11 @@ func LinkHealth(n *Node, cause, link string) {
 		return nil
 	})
 }
+
+// Rename has discovery tell of another name.
+func Rename(n *Node, name string) {
+	_ = n.call(n.ctx, func() error {
+		n.claimEvent(mdns.Event{Kind: mdns.Renamed, Name: name})
+		return nil
+	})
+}

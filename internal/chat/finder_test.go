@@ -184,9 +184,9 @@ func TestMDNS_AvahiTrouble(t *testing.T) {
 	}{
 		{"no daemon", "nobody can be found on the network: avahi-daemon does not run", "systemctl start avahi-daemon", avahi.ErrNoDaemon, false, chat.MDNSAvahi},
 		{"no Avahi", "nobody can be found on the network: this system has no Avahi", "llchat set mdns auto", avahi.ErrSystem, false, chat.MDNSAvahi},
-		{"no bus", "nobody can be found on the network: no bus", "tried again", errors.New("no bus"), false, chat.MDNSAvahi},
+		{"no bus", "nobody can be found on the network: avahi-daemon cannot be reached on this machine", "llchat set mdns auto", errors.New("no bus"), false, chat.MDNSAvahi},
 		{"refused", "others cannot find you: avahi-daemon does not let programs of users publish", "disable-user-service-publishing=no", avahi.ErrRefused, false, chat.MDNSAvahi},
-		{"taken and no daemon", "held exclusively by another program; avahi-daemon does not run", "disallow-other-stacks=no", avahi.ErrNoDaemon, true, chat.MDNSAuto},
+		{"taken and no daemon", "another program holds port 5353 for itself alone, and avahi-daemon does not run", "disallow-other-stacks=no", avahi.ErrNoDaemon, true, chat.MDNSAuto},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

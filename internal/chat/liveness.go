@@ -19,8 +19,14 @@ const (
 	focusWait = 5 * time.Second
 )
 
-// contestedTime is how long a notice about our name stays.
-const contestedTime = time.Hour
+// nameTime is how long a notice about our name stays. Of what happened to it
+// the last is told.
+const nameTime = time.Hour
+
+const (
+	healthRenamed   = "renamed"
+	healthContested = "contested"
+)
 
 // wokeTime is how long the roster may be a little behind after a sleep.
 const wokeTime = 2 * time.Minute
@@ -210,7 +216,8 @@ func (n *Node) linkHealth(e mdns.Event) {
 		n.note("clock-jump", "the clock jumped: this machine slept, or it was set; everybody is asked again", "", wokeTime)
 		n.moved()
 	case mdns.CauseContested:
-		n.note("contested", "somebody on this network speaks for your name; you keep yours", "", contestedTime)
+		n.clearHealth(healthRenamed) // old news beside a name that is kept
+		n.note(healthContested, "somebody on this network speaks for your name; you keep yours", "", nameTime)
 	}
 }
 

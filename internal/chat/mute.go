@@ -9,6 +9,12 @@ import (
 )
 
 const (
+	// muteLook is how often a link is looked at that is new and silent.
+	muteLook = 2 * time.Second
+	// muteEarly is when it is first told: four questions have gone out by then
+	// (after 0, 1, 3 and 7 s), and whoever is here answers the first within
+	// half a second (RFC 6762 section 6).
+	muteEarly = 8 * time.Second
 	// muteAfter is how long a link may be without a word from any machine after
 	// it is first looked at: six questions have gone out by then (RFC 6762
 	// section 5.2: after 0, 1, 3, 7, 15 and 31 s).
@@ -34,7 +40,7 @@ func (n *Node) watchLinks() {
 		n.unmute(nil)
 		return
 	}
-	s, now, mute := f.Stats(), time.Now(), map[string]time.Time{}
+	s, now, mute, young := f.Stats(), time.Now(), map[string]time.Time{}, false
 	for _, l := range s.Links {
 		if s.Silent || l.NoEcho || l.Echo.IsZero() || now.Sub(l.Foreign) < muteTime {
 			continue
@@ -44,11 +50,32 @@ func (n *Node) watchLinks() {
 			since = now
 		}
 		mute[l.Name] = since
-		if now.Sub(since) >= muteAfter {
+		switch silent := now.Sub(since); {
+		case silent >= muteAfter:
 			n.tellMute(l.Name)
+			continue
+		case silent >= muteEarly:
+			n.healthItem(health.Info, healthMute+l.Name, "nobody has answered yet on "+l.Name,
+				"if others are here, multicast may be filtered: llchat doctor says more; llchat add ADDRESS reaches people all the same")
 		}
+		young = true
 	}
 	n.unmute(mute)
+	if young {
+		n.watchSoon()
+	}
+}
+
+// watchSoon has the links looked at in a moment.
+func (n *Node) watchSoon() {
+	if n.search.soon {
+		return
+	}
+	n.search.soon = true
+	n.after(muteLook, func() {
+		n.search.soon = false
+		n.watchLinks()
+	})
 }
 
 // unmute takes back what was said of links that are not silent any more.

@@ -43,13 +43,18 @@ func TestNobodyAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		ready(t, alice)
-		time.Sleep(45 * time.Second)
+		time.Sleep(7 * time.Second)
 		if h, ok := itemOf(t, alice, "nobody-answers"); ok {
 			t.Errorf("too early: %+v", h)
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(5 * time.Second)
 		h, ok := itemOf(t, alice, "nobody-answers")
-		if !ok || h.Severity != health.Info || !strings.Contains(h.Hint, "llchat doctor") {
+		if !ok || h.Severity != health.Info || !strings.Contains(h.Text, "nobody has answered yet on mem1") || !strings.Contains(h.Hint, "llchat add ADDRESS") {
+			t.Errorf("after 12 s: %+v, %v; want a first remark", h, ok)
+		}
+		time.Sleep(3 * time.Minute)
+		h, ok = itemOf(t, alice, "nobody-answers")
+		if !ok || !strings.Contains(h.Text, "nobody else is here") || h.Severity != health.Info || !strings.Contains(h.Hint, "llchat doctor") {
 			t.Errorf("alone: %+v, %v; want a remark", h, ok)
 		}
 		bob := hostB.Node(chat.Options{Nick: "bob", Port: 5298})
@@ -71,6 +76,27 @@ func TestNobodyAnswers(t *testing.T) {
 		for _, n := range []*chat.Node{alice, bob, carol} {
 			closeNode(t, n)
 		}
+	})
+}
+
+// What was said early is taken back as soon as somebody is heard.
+func TestNobodyAnswersYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lan := lantest.New(t, 17)
+		alice := lan.Host().Node(chat.Options{Nick: "alice"})
+		ready(t, alice)
+		time.Sleep(15 * time.Second)
+		if _, ok := itemOf(t, alice, "nobody-answers"); !ok {
+			t.Error("alone for 15 s, and nothing is said")
+		}
+		bob := lan.Host().Node(chat.Options{Nick: "bob"})
+		ready(t, bob)
+		time.Sleep(5 * time.Second)
+		if h, ok := itemOf(t, alice, "nobody-answers"); ok {
+			t.Errorf("bob is heard, and still: %+v", h)
+		}
+		closeNode(t, alice)
+		closeNode(t, bob)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -211,7 +212,9 @@ func (n *Node) renamed(instance string) {
 	}
 	n.names.add(instance)
 	n.keepName(instance)
-	n.setHealth("renamed", "your name was taken on this network: you are now "+
+	n.clearHealth(healthContested) // the name that was kept then is lost now
+	n.lapse[healthRenamed] = time.Now().Add(nameTime)
+	n.setHealth(healthRenamed, "your name was taken on this network: you are now "+
 		safetext.Name(instance).String(), "")
 	n.enterDomain()
 }

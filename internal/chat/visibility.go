@@ -124,7 +124,7 @@ func (n *Node) show(value string) error {
 		n.hear(fresh)
 		n.tellPlaces()
 	}
-	n.clearHealth("renamed")
+	n.clearHealth(healthRenamed)
 	n.turnAround()
 	n.wantAvatars()
 	n.tendDomain()
