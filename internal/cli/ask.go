@@ -131,6 +131,11 @@ func statusText(s chat.Status) string {
 	for _, i := range s.Interfaces {
 		fmt.Fprintf(&b, "interface    %s %s\n", i.Name, strings.Join(i.Addresses, " "))
 	}
+	if s.Running && !s.Locked {
+		for _, at := range s.Addresses { // what others give to llchat add
+			fmt.Fprintf(&b, "reached at   %s\n", at)
+		}
+	}
 	if !s.PostQuantum {
 		b.WriteString("no post-quantum protection: GODEBUG switches it off\n")
 	}

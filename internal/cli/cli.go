@@ -133,7 +133,8 @@ func (a *app) root() *cobra.Command {
 		long: "llchat finds the people on this network and lets you talk to them directly:\n" +
 			"no server, no account. Everything you write is encrypted to the other device.\n\n" +
 			"Without a command it opens the window (line mode with --plain, or where there\n" +
-			"is no terminal).",
+			"is no terminal). What --nick, --visibility, --strangers and --mdns choose is kept in\n" +
+			"the profile.",
 		example: "llchat\nllchat demo\nllchat send bob 'lunch?'",
 		most:    -1,
 		run: func(ctx context.Context, args []string) error {

@@ -54,7 +54,8 @@ func (a *app) nodeCommands() []*cobra.Command {
 		use: "daemon", short: "A node without a window",
 		long: "Runs a node until SIGTERM or SIGINT. It prints one line when it can be found and\n" +
 			"dialled: ready NAME@HOST PORT FINGERPRINT (a ghost has - in place of the name).\n" +
-			"Made for systemd (Type=notify), too.",
+			"Made for systemd (Type=notify), too. What --nick, --visibility, --strangers and\n" +
+			"--mdns choose is kept in the profile.",
 		example: "llchat daemon --nick bob\nllchat daemon --visibility quiet --strangers refuse",
 		run:     func(ctx context.Context, _ []string) error { return a.daemon(ctx, d, nil) },
 	})

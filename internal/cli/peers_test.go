@@ -45,3 +45,19 @@ func TestPeersMarksLookAlikes(t *testing.T) {
 		})
 	}
 }
+
+// Who is to be reached by address reads in status which one to tell others.
+func TestStatusShowsWhereToBeReached(t *testing.T) {
+	if o := try(t, &stub{status: status}, "status"); !strings.Contains(o.out, "\nreached at   10.77.0.1:41873\n") {
+		t.Errorf("no address with its port in\n%s", o.out)
+	}
+	for name, change := range map[string]func(*chat.Status){
+		"no node": func(s *chat.Status) { s.Running = false }, "locked": func(s *chat.Status) { s.Locked = true },
+	} {
+		s := status
+		change(&s)
+		if got := statusText(s); strings.Contains(got, "reached at") {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+}
