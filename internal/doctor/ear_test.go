@@ -301,7 +301,7 @@ func TestEar_Machines(t *testing.T) {
 				e.learn(l, r, false)
 			}
 			spoke := map[netip.Addr]bool{}
-			for _, a := range strings.Fields(tt.spoke) {
+			for a := range strings.FieldsSeq(tt.spoke) {
 				spoke[netip.MustParseAddr(a)] = true
 			}
 			if got := l.machines(spoke); got != tt.want {
