@@ -48,6 +48,7 @@ type Contact struct {
 	FirstSeen, LastSeen time.Time
 	Names               []string // last name claims, cleaned, newest first
 	LastAddrs           []string // newest first, with or without port
+	Security            Security // the highest seen (security.md 6.1)
 
 	// Of is the contact whose name a key in Conflict claims. It is derived
 	// by Judge and never stored.

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	fileVersion = 1
+	fileVersion = 2 // 1 had neither tls nor group
 	maxFile     = 8 << 20
 	// maxText bounds a name in the file: L-27 lets 63 octets in, which
 	// become no more than this when they are cleaned.
@@ -68,13 +69,15 @@ type record struct {
 	LastSeen    time.Time    `json:"lastSeen,omitzero"`
 	Names       []string     `json:"names,omitempty"`
 	Addresses   []string     `json:"addresses,omitempty"`
+	TLS         string       `json:"tls,omitempty"`
+	Group       string       `json:"group,omitempty"`
 }
 
 // fields are the names that the format has; encoding/json would take them in
 // any case of letters.
 var fields = []string{
 	"version", "contacts", "fingerprint", "petname", "state", "how", "since",
-	"firstSeen", "lastSeen", "names", "addresses",
+	"firstSeen", "lastSeen", "names", "addresses", "tls", "group",
 }
 
 // encode returns the file, always the same for the same contacts. What decode
@@ -233,7 +236,7 @@ func (r record) check() error {
 	case slices.ContainsFunc(r.Addresses, func(a string) bool { return cleanAddr(a) != a || a == "" }):
 		return errors.New("an address is none")
 	}
-	return nil
+	return r.checkSecurity()
 }
 
 // strange reports a year that JSON cannot say.
@@ -248,6 +251,7 @@ func newRecord(c Contact) record {
 		Fingerprint: c.Pin, Petname: c.Petname, State: c.State, How: c.By,
 		Since: c.Since, FirstSeen: c.FirstSeen, LastSeen: c.LastSeen,
 		Names: c.Names, Addresses: c.LastAddrs,
+		TLS: nameOf(versions, c.Security.Version), Group: nameOf(groups, uint16(c.Security.Group)),
 	}
 }
 
@@ -256,5 +260,6 @@ func (r record) contact() Contact {
 		Pin: r.Fingerprint, Petname: r.Petname, State: r.State, By: r.How,
 		Since: r.Since.UTC(), FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(),
 		Names: r.Names, LastAddrs: r.Addresses,
+		Security: Security{Version: idOf(versions, r.TLS), Group: tls.CurveID(idOf(groups, r.Group))},
 	}
 }

@@ -21,7 +21,10 @@ func TestGoldenFile(t *testing.T) {
 	if err := s.Seen(pin("bob"), []string{`"Bob" <b&b>`, "bob@reef"}, "10.0.0.7:5298", t1); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "trust-1.golden")
+	if _, err := s.Secured(pin("bob"), hybrid); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "trust-2.golden")
 	if *update {
 		if err := os.WriteFile(path, d.files["trust"], 0o600); err != nil {
 			t.Fatal(err)
@@ -71,7 +74,10 @@ func TestDecode(t *testing.T) {
 		{"no version", `{"contacts": []}`, hintCorrupt},
 		{"version 0", `{"version": 0, "contacts": []}`, hintCorrupt},
 		{"version as text", `{"version": "1", "contacts": []}`, hintCorrupt},
-		{"newer version", `{"version": 2, "people": 7}`, hintNewer},
+		{"what protects", one(good + `, "tls": "1.3", "group": "X25519MLKEM768"`), ""},
+		{"TLS of another day", one(good + `, "tls": "1.2"`), hintCorrupt},
+		{"a group that nobody knows", one(good + `, "group": "P-256"`), hintCorrupt},
+		{"newer version", `{"version": 3, "people": 7}`, hintNewer},
 		{"contacts missing", `{"version": 1}`, hintCorrupt},
 		{"contacts null", `{"version": 1, "contacts": null}`, hintCorrupt},
 		{"unknown field", one(good + `, "note": "x"`), hintCorrupt},
@@ -134,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 	_, d := village(f)
 	f.Add(d.files["trust"])
 	f.Add([]byte(`{"version": 1, "contacts": []}`))
-	f.Add([]byte(`{"version": 2}`))
+	f.Add([]byte(`{"version": 3}`))
 	f.Add([]byte(`{"Version": 1, "contacts": [{"state": "pinned", "names": ["a"]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		table, err := decode(data)
