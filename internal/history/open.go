@@ -169,17 +169,27 @@ func (f file) verify() error {
 	return errors.Join(err, c.close())
 }
 
-// start opens the writing and the reading connection.
 func (f file) start() (*Store, error) {
-	w, err := f.upgrade()
+	w, r, err := f.connections()
 	if err != nil {
 		return nil, err
 	}
-	r, err := f.connect()
-	if err != nil {
-		return nil, errors.Join(err, w.close())
+	s, err := newStore(f.path, w, r)
+	if err == nil {
+		s.config = f.config
 	}
-	return newStore(f.path, w, r)
+	return s, err
+}
+
+// connections opens the writing and the reading connection.
+func (f file) connections() (w, r *conn, err error) {
+	if w, err = f.upgrade(); err != nil {
+		return nil, nil, err
+	}
+	if r, err = f.connect(); err != nil {
+		return nil, nil, errors.Join(err, w.close())
+	}
+	return w, r, nil
 }
 
 // upgrade opens the database, migrating an older schema, with a copy of the

@@ -15,16 +15,19 @@ import (
 // Store is an open history.
 type Store struct {
 	path    string
+	config  config
 	r, w    *conn // the same one in memory
 	jobs    chan job
 	open    sync.RWMutex // held while a job is handed over
-	closed  bool         // guarded by open
-	closing chan struct{}
-	close   sync.Once
+	closed  bool         // guarded by open: for good, or until Resume
 	ended   sync.WaitGroup
-	failed  error // of Close
 	logLost bool
 	seq     counter
+
+	turn    sync.Mutex    // one Close, Suspend or Resume at a time; guards the following
+	closing chan struct{} // of the writer that runs
+	final   bool          // there will be no Resume
+	failed  error         // of Close
 
 	// The following belong to the writer; forget drops what a rollback may
 	// have made untrue.
@@ -44,18 +47,28 @@ type load struct{ messages, bytes int64 }
 func newStore(path string, w, r *conn) (*Store, error) {
 	s := &Store{
 		path: path, r: r, w: w,
-		jobs: make(chan job, maxGroup), closing: make(chan struct{}),
+		jobs:  make(chan job, maxGroup),
 		peers: map[identity.Pin]int64{}, outbox: map[int64]load{},
 	}
-	if err := s.recall(); err != nil {
+	if err := s.begin(); err != nil {
 		return nil, errors.Join(err, r.close(), w.close())
 	}
-	w.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+	return s, nil
+}
+
+// begin starts the writer.
+func (s *Store) begin() error {
+	if err := s.recall(); err != nil {
+		return err
+	}
+	s.w.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 		s.logPages = pages
 		return nil
 	})
-	s.ended.Go(s.writer)
-	return s, nil
+	closing := make(chan struct{})
+	s.closing = closing
+	s.ended.Go(func() { s.writer(closing) })
+	return nil
 }
 
 // LogLost reports whether the file was found without its log although the
@@ -71,31 +84,14 @@ func (s *Store) recall() error {
 	}
 	n, _, err := s.w.query(`SELECT count(*) FROM (SELECT 1 FROM message
 		WHERE row > (SELECT value FROM meta WHERE name = 'indexed') LIMIT ?)`).int(indexBatch).number()
-	s.seq.next, s.seq.limit, s.reserved, s.unindexed = uint64(seq), uint64(seq), uint64(seq), int(n)
-	s.behind = n == indexBatch
+	s.seq.begin(uint64(seq))
+	s.reserved, s.unindexed, s.behind = uint64(seq), int(n), n == indexBatch
 	if err != nil {
 		return err
 	}
 	n, _, err = s.w.query("SELECT EXISTS (SELECT 1 FROM peer WHERE gone)").number()
 	s.unswept = n > 0
 	return err
-}
-
-// Close commits what is under way, ends the writer and closes the files.
-// Calls after it get ErrClosed. Closing again returns the same.
-func (s *Store) Close() error {
-	s.close.Do(func() {
-		s.open.Lock() // nobody is about to submit
-		s.closed = true
-		s.open.Unlock()
-		close(s.closing)
-		s.ended.Wait()
-		s.settle()
-		if err := errors.Join(s.r.close(), s.w.close()); err != nil {
-			s.failed = explain("close", s.path, err)
-		}
-	})
-	return s.failed
 }
 
 // settle makes everything searchable, if that is soon done. Otherwise, and
@@ -144,6 +140,14 @@ type counter struct {
 // seqBlock is how many numbers one write reserves. A restart leaves out what
 // was reserved and not used.
 const seqBlock = 1024
+
+// begin goes on from the number on disk, or from a higher one that was given
+// before.
+func (n *counter) begin(seq uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next, n.limit = max(n.next, seq), seq
+}
 
 // take returns the next number below the limit, its own one by default.
 func (n *counter) take(limit uint64) (uint64, bool) {

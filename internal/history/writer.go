@@ -43,7 +43,7 @@ func (s *Store) submit(do func(*conn) error) <-chan error {
 
 // writer is the goroutine that writes. Whoever got a job in gets an answer:
 // the last thing it does is what waits still.
-func (s *Store) writer() {
+func (s *Store) writer(closing <-chan struct{}) {
 	group := make([]job, 0, maxGroup)
 	ready := make(chan struct{})
 	close(ready)
@@ -53,7 +53,7 @@ func (s *Store) writer() {
 			idle = ready
 		}
 		select {
-		case <-s.closing:
+		case <-closing:
 			for group = s.collect(group[:0]); len(group) > 0; group = s.collect(group[:0]) {
 				s.commit(group)
 			}
