@@ -37,18 +37,21 @@ func (s *Store) Accept(pin identity.Pin, petname string, names []string, by stri
 	})
 }
 
-// AcceptOther pins a key in conflict after the user said that it is another
-// person, under a petname that no contact's names look like.
-func (s *Store) AcceptOther(pin identity.Pin, petname string, names []string, by string, now time.Time) (Contact, error) {
+// AcceptAs pins a key under a petname that the user gave it: an unknown key, or
+// one in conflict that the user said is another person. The petname is taken as
+// it is or not at all: one that is, or looks like, the name of another key that
+// is kept is a *TakenError.
+func (s *Store) AcceptAs(pin identity.Pin, petname string, names []string, by string, now time.Time) (Contact, error) {
 	return s.change(func(t *table) (Contact, error) {
 		state, c := t.judge(pin, names)
 		switch {
-		case state != Conflict:
+		case state != Conflict && state != Unknown:
 			return Contact{}, t.refusal(c)
 		case key(petname) == "":
 			return Contact{}, ErrPetname
-		case t.petnameTaken(pin, petname) || len(t.namesakes(pin, []string{petname})) > 0:
-			return Contact{}, t.refusal(c)
+		}
+		if of, taken := t.taken(pin, petname); taken {
+			return Contact{}, &TakenError{Pin: of.Pin, State: of.State, Petname: of.Petname}
 		}
 		return t.admit(c, Pinned, petname, names, by, now)
 	})
@@ -76,7 +79,7 @@ func (s *Store) Verify(pin identity.Pin, names []string, by string, now time.Tim
 // Replace says that the pinned contact old has the new key pin, which is in
 // conflict with it: typed must be the petname of old. The new key is pinned
 // under that petname, the old one retired. A verified contact cannot be
-// replaced this way.
+// replaced this way: a state is never lowered.
 func (s *Store) Replace(old, pin identity.Pin, typed string, names []string, now time.Time) (Contact, error) {
 	return s.change(func(t *table) (Contact, error) {
 		was, ok := t.get(old)
@@ -116,7 +119,7 @@ func (s *Store) Block(pin identity.Pin, now time.Time, names ...string) (Contact
 			}
 			c = Contact{Pin: pin, FirstSeen: stamp(now), LastSeen: stamp(now), Names: cleanNames(names)}
 		}
-		c.State, c.By, c.Since = Blocked, ByBlocked, stamp(now)
+		c.State, c.By, c.Since, c.ReplacedBy = Blocked, ByBlocked, stamp(now), identity.Pin{}
 		return t.put(c), nil
 	})
 }
@@ -214,7 +217,7 @@ func (t *table) succeed(was Contact, pin identity.Pin, to State, names []string,
 	}
 	petname := was.Petname
 	was.Petname = ""
-	was.State, was.By, was.Since = Retired, by, stamp(now)
+	was.State, was.By, was.Since, was.ReplacedBy = Retired, by, stamp(now), pin
 	t.put(was)
 	is, err := t.admit(c, to, petname, names, by, now)
 	if err != nil {

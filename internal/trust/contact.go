@@ -50,6 +50,9 @@ type Contact struct {
 	LastAddrs           []string // newest first, with or without port
 	Security            Security // the highest seen (security.md 6.1)
 
+	// ReplacedBy is the key that took the place of a Retired one.
+	ReplacedBy identity.Pin
+
 	// Of is the contact whose name a key in Conflict claims. It is derived
 	// by Judge and never stored.
 	Of identity.Pin
@@ -85,6 +88,19 @@ func (e *Error) Error() string {
 		text += " with " + e.Of.Label()
 	}
 	return text
+}
+
+// TakenError says whose name a petname is, or looks like, that was to be given
+// to another key. Its text holds no name, because errors end up in logs.
+type TakenError struct {
+	Pin     identity.Pin
+	State   State
+	Petname string // of Pin; empty for a blocked key that never had one
+}
+
+// Error is part of error.
+func (e *TakenError) Error() string {
+	return "trust: the petname is, or looks like, a name of key " + e.Pin.Label()
 }
 
 // Refusals that are not about the state of a key.

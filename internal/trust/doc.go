@@ -9,7 +9,7 @@
 //
 //	unknown --Accept--> pinned --Verify--> verified
 //	unknown --Verify--> verified
-//	conflict --AcceptOther--> pinned
+//	unknown, conflict --AcceptAs--> pinned
 //	conflict --Replace, ReplaceVerified--> pinned, verified; the old key: retired
 //	retired --Accept--> unknown        blocked --Unblock--> unknown
 //	any --Block--> blocked             any --Forget--> not kept
@@ -28,7 +28,7 @@
 //
 // # The file
 //
-// Indented JSON: version 1 and an array of contacts, sorted by petname. A newer
+// Indented JSON: version 2 and an array of contacts, sorted by petname. A newer
 // version, an unknown or repeated field, a pin or petname given twice and
 // anything else out of order is a *FileError, never an empty store (P-26).
 package trust

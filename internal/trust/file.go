@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	fileVersion = 2 // 1 had neither tls nor group
+	fileVersion = 2 // 1 had neither tls, group nor replacedBy
 	maxFile     = 8 << 20
 	// maxText bounds a name in the file: L-27 lets 63 octets in, which
 	// become no more than this when they are cleaned.
@@ -71,13 +71,14 @@ type record struct {
 	Addresses   []string     `json:"addresses,omitempty"`
 	TLS         string       `json:"tls,omitempty"`
 	Group       string       `json:"group,omitempty"`
+	ReplacedBy  identity.Pin `json:"replacedBy,omitzero"`
 }
 
 // fields are the names that the format has; encoding/json would take them in
 // any case of letters.
 var fields = []string{
 	"version", "contacts", "fingerprint", "petname", "state", "how", "since",
-	"firstSeen", "lastSeen", "names", "addresses", "tls", "group",
+	"firstSeen", "lastSeen", "names", "addresses", "tls", "group", "replacedBy",
 }
 
 // encode returns the file, always the same for the same contacts. What decode
@@ -235,6 +236,8 @@ func (r record) check() error {
 		return fmt.Errorf("more than %d addresses", maxAddrs)
 	case slices.ContainsFunc(r.Addresses, func(a string) bool { return cleanAddr(a) != a || a == "" }):
 		return errors.New("an address is none")
+	case !r.ReplacedBy.IsZero() && (r.State != Retired || r.ReplacedBy == r.Fingerprint):
+		return errors.New("a key takes the place of one that is not retired, or its own")
 	}
 	return r.checkSecurity()
 }
@@ -250,7 +253,7 @@ func newRecord(c Contact) record {
 	return record{
 		Fingerprint: c.Pin, Petname: c.Petname, State: c.State, How: c.By,
 		Since: c.Since, FirstSeen: c.FirstSeen, LastSeen: c.LastSeen,
-		Names: c.Names, Addresses: c.LastAddrs,
+		Names: c.Names, Addresses: c.LastAddrs, ReplacedBy: c.ReplacedBy,
 		TLS: nameOf(versions, c.Security.Version), Group: nameOf(groups, uint16(c.Security.Group)),
 	}
 }
@@ -259,7 +262,7 @@ func (r record) contact() Contact {
 	return Contact{
 		Pin: r.Fingerprint, Petname: r.Petname, State: r.State, By: r.How,
 		Since: r.Since.UTC(), FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(),
-		Names: r.Names, LastAddrs: r.Addresses,
+		Names: r.Names, LastAddrs: r.Addresses, ReplacedBy: r.ReplacedBy,
 		Security: Security{Version: idOf(versions, r.TLS), Group: tls.CurveID(idOf(groups, r.Group))},
 	}
 }

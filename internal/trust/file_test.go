@@ -57,6 +57,7 @@ func TestDecode(t *testing.T) {
 	change := func(old, new string) string { return one(strings.Replace(good, old, new, 1)) }
 	other := `"fingerprint": "` + pin("bob").String() + `", "petname": "bob", "state": "pinned", "how": "", "since": "2026-11-24T12:00:00Z"`
 	names := func(n int) string { return `, "names": [` + strings.Repeat(`"a", `, n-1) + `"a"]` }
+	by := func(word string) string { return `, "replacedBy": "` + pin(word).String() + `"` }
 	tests := []struct{ name, text, hint string }{
 		{"good", one(good), ""},
 		{"no contacts", `{"version": 1, "contacts": []}`, ""},
@@ -77,6 +78,9 @@ func TestDecode(t *testing.T) {
 		{"what protects", one(good + `, "tls": "1.3", "group": "X25519MLKEM768"`), ""},
 		{"TLS of another day", one(good + `, "tls": "1.2"`), hintCorrupt},
 		{"a group that nobody knows", one(good + `, "group": "P-256"`), hintCorrupt},
+		{"replaced", one(strings.Replace(good, "pinned", "retired", 1) + by("y")), ""},
+		{"replaced by itself", one(strings.Replace(good, "pinned", "retired", 1) + by("ada")), hintCorrupt},
+		{"replaced and not retired", one(good + by("y")), hintCorrupt},
 		{"newer version", `{"version": 3, "people": 7}`, hintNewer},
 		{"contacts missing", `{"version": 1}`, hintCorrupt},
 		{"contacts null", `{"version": 1, "contacts": null}`, hintCorrupt},
@@ -175,7 +179,7 @@ func FuzzNames(f *testing.F) {
 		for i, claim := range []string{a, b} {
 			p := pin(fmt.Sprint("f", i))
 			if _, err := s.Accept(p, petname, []string{claim}, ByAccepted, t1); err != nil {
-				_, _ = s.AcceptOther(p, petname, []string{claim}, ByAccepted, t1)
+				_, _ = s.AcceptAs(p, petname, []string{claim}, ByAccepted, t1)
 			}
 			if err := s.Seen(p, []string{b, a, petname}, a, t1); err != nil {
 				t.Fatal(err)

@@ -116,6 +116,10 @@ func (s *Store) All() []Contact { return s.current.Load().all() }
 // ByPetname returns the key with that petname, in any state.
 func (s *Store) ByPetname(name string) (Contact, bool) { return s.current.Load().byPetname(name) }
 
+// Successor returns the contact whose key took the place of a retired one, over
+// as many steps as there were; for a contact that is itself.
+func (s *Store) Successor(pin identity.Pin) (Contact, bool) { return s.current.Load().successor(pin) }
+
 // Judge says what a proven key that makes these name claims (user@machine or
 // nick) is now: its own state when it is kept, else Conflict when a claim
 // equals or looks like the petname or a last claim of a contact, else Unknown.

@@ -141,6 +141,38 @@ func (t *table) refusal(c Contact) error {
 	return e
 }
 
+// taken finds the key that has a petname, or a contact whose names it looks like.
+func (t *table) taken(pin identity.Pin, petname string) (Contact, bool) {
+	k, name := key(petname), clean(petname)
+	for _, c := range t.all() {
+		if c.Pin != pin && c.Petname != "" && (c.Petname == name || key(c.Petname) == k) {
+			return c, true
+		}
+	}
+	if same := t.namesakes(pin, []string{petname}); len(same) > 0 {
+		return same[0], true
+	}
+	return Contact{}, false
+}
+
+// successor follows the keys that took the place of a retired one, to the
+// contact at the end.
+func (t *table) successor(pin identity.Pin) (Contact, bool) {
+	for range len(t.entries) { // a file that was edited may go round in a circle
+		e, ok := t.entries[pin]
+		switch {
+		case !ok:
+			return Contact{}, false
+		case e.Accepted():
+			return e.clone(), true
+		case e.State != Retired:
+			return Contact{}, false
+		}
+		pin = e.ReplacedBy
+	}
+	return Contact{}, false
+}
+
 // petnameTaken reports whether a key other than pin has the petname or one
 // that looks like it, in any state.
 func (t *table) petnameTaken(pin identity.Pin, petname string) bool {

@@ -95,8 +95,9 @@ func village(t testing.TB) (*Store, *disk) {
 // claimsOf are the names that each key of the table test comes with.
 var claimsOf = map[string][]string{
 	"zoe":     {"zoe@bay"},
-	"ada2":    {"ada@moor"}, // in conflict with the pinned ada
-	"bob2":    {"Bob"},      // in conflict with the verified bob
+	"ada2":    {"ada@moor"},      // in conflict with the pinned ada
+	"ada3":    {"\u0430d\u0430"}, // so is a look-alike
+	"bob2":    {"Bob"},           // in conflict with the verified bob
 	"ada":     {"ada@kite"},
 	"bob":     {"bob@reef"},
 	"carl":    {"carl@cape"},
@@ -114,18 +115,39 @@ var actions = map[string]action{
 	"policy":    func(s *Store, p identity.Pin, n []string) error { return only(s.Accept(p, "", n, ByPolicy, t1)) },
 	"accept as": func(s *Store, p identity.Pin, n []string) error { return only(s.Accept(p, "new", n, ByAccepted, t1)) },
 	"other": func(s *Store, p identity.Pin, n []string) error {
-		return only(s.AcceptOther(p, "new", n, ByAccepted, t1))
+		return only(s.AcceptAs(p, "new", n, ByAccepted, t1))
 	},
 	"other, same": func(s *Store, p identity.Pin, n []string) error {
-		return only(s.AcceptOther(p, "ADA", n, ByAccepted, t1))
+		return only(s.AcceptAs(p, "ADA", n, ByAccepted, t1))
 	},
 	"other, none": func(s *Store, p identity.Pin, n []string) error {
-		return only(s.AcceptOther(p, " ", n, ByAccepted, t1))
+		return only(s.AcceptAs(p, " ", n, ByAccepted, t1))
+	},
+	"other, look-alike": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.AcceptAs(p, "\u0430da", n, ByAccepted, t1))
+	},
+	"other, as a contact is announced": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.AcceptAs(p, "bob@reef", n, ByAccepted, t1))
+	},
+	"other, as a blocked key": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.AcceptAs(p, "Carl", n, ByAccepted, t1))
+	},
+	"other, as a retired key": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.AcceptAs(p, "ada (old)", n, ByAccepted, t1))
 	},
 	"verify":     func(s *Store, p identity.Pin, n []string) error { return only(s.Verify(p, n, "code", t1)) },
 	"new of ada": func(s *Store, p identity.Pin, n []string) error { return only(s.Replace(pin("ada"), p, "ada", n, t1)) },
 	"new of ada, typo": func(s *Store, p identity.Pin, n []string) error {
 		return only(s.Replace(pin("ada"), p, "adda", n, t1))
+	},
+	"new of ada, other case": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.Replace(pin("ada"), p, "Ada", n, t1))
+	},
+	"new of old-ada": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.Replace(pin("old-ada"), p, "ada (old)", n, t1))
+	},
+	"new of old-ada, verified": func(s *Store, p identity.Pin, n []string) error {
+		return only(s.ReplaceVerified(pin("old-ada"), p, n, "code", t1))
 	},
 	"new of bob": func(s *Store, p identity.Pin, n []string) error { return only(s.Replace(pin("bob"), p, "bob", n, t1)) },
 	"new of bob, verified": func(s *Store, p identity.Pin, n []string) error {
@@ -154,7 +176,7 @@ var actions = map[string]action{
 // key must be refused or change no state of any key.
 func TestTransitions_6_2(t *testing.T) {
 	start := map[string]State{
-		"zoe": Unknown, "ada2": Conflict, "bob2": Conflict,
+		"zoe": Unknown, "ada2": Conflict, "ada3": Conflict, "bob2": Conflict,
 		"ada": Pinned, "bob": Verified, "carl": Blocked, "old-ada": Retired,
 	}
 	type move struct{ key, action string }
@@ -164,23 +186,27 @@ func TestTransitions_6_2(t *testing.T) {
 		{"zoe", "send"}:      {"zoe": Pinned},
 		{"zoe", "policy"}:    {"zoe": Pinned},
 		{"zoe", "verify"}:    {"zoe": Verified},
+		{"zoe", "other"}:     {"zoe": Pinned}, // a petname of the user's, without a conflict
 		{"ada", "verify"}:    {"ada": Verified},
 
 		{"ada2", "other"}:                {"ada2": Pinned},
+		{"ada3", "other"}:                {"ada3": Pinned},
 		{"bob2", "other"}:                {"bob2": Pinned},
 		{"ada2", "new of ada"}:           {"ada2": Pinned, "ada": Retired},
+		{"ada3", "new of ada"}:           {"ada3": Pinned, "ada": Retired}, // ada2: in conflict with that
 		{"ada2", "new of ada, verified"}: {"ada2": Verified, "ada": Retired},
+		{"ada3", "new of ada, verified"}: {"ada3": Verified, "ada": Retired},
 		{"bob2", "new of bob, verified"}: {"bob2": Verified, "bob": Retired},
 
 		{"old-ada", "accept"}:    {"old-ada": Conflict}, // unknown, but with ada's name
 		{"old-ada", "accept as"}: {"old-ada": Conflict},
 		{"carl", "unblock"}:      {"carl": Unknown},
 
-		{"zoe", "block"}: {"zoe": Blocked}, {"ada2", "block"}: {"ada2": Blocked},
+		{"zoe", "block"}: {"zoe": Blocked}, {"ada2", "block"}: {"ada2": Blocked}, {"ada3", "block"}: {"ada3": Blocked},
 		{"bob2", "block"}: {"bob2": Blocked}, {"old-ada", "block"}: {"old-ada": Blocked},
-		{"ada", "block"}:   {"ada": Blocked, "ada2": Unknown}, // its name is free
+		{"ada", "block"}:   {"ada": Blocked, "ada2": Unknown, "ada3": Unknown}, // its name is free
 		{"bob", "block"}:   {"bob": Blocked, "bob2": Unknown},
-		{"ada", "forget"}:  {"ada": Unknown, "ada2": Unknown},
+		{"ada", "forget"}:  {"ada": Unknown, "ada2": Unknown, "ada3": Unknown},
 		{"bob", "forget"}:  {"bob": Unknown, "bob2": Unknown},
 		{"carl", "forget"}: {"carl": Unknown}, {"old-ada", "forget"}: {"old-ada": Conflict},
 		// A contact's claims are its names, too: strangers may then not use them.
@@ -221,6 +247,9 @@ func TestErrorTellsStates(t *testing.T) {
 		{"conflict under another petname", only(s.Accept(pin("x"), "new", []string{"ada"}, ByAccepted, t1)), Error{pin("x"), Conflict, pin("ada"), "ada"}},
 		{"retired, by sending", only(s.Accept(pin("old-ada"), "", nil, BySent, t1)), Error{pin("old-ada"), Retired, identity.Pin{}, "ada (old)"}},
 		{"retired, by policy", only(s.Accept(pin("old-ada"), "", nil, ByPolicy, t1)), Error{pin("old-ada"), Retired, identity.Pin{}, "ada (old)"}},
+		{"another person who is one already", only(s.AcceptAs(pin("ada"), "new", nil, ByAccepted, t1)), Error{pin("ada"), Pinned, identity.Pin{}, "ada"}},
+		{"another person, of a retired key", only(s.AcceptAs(pin("old-ada"), "new", nil, ByAccepted, t1)), Error{pin("old-ada"), Retired, identity.Pin{}, "ada (old)"}},
+		{"retired replaced", only(s.Replace(pin("old-ada"), pin("x"), "ada (old)", []string{"ada"}, t1)), Error{pin("old-ada"), Retired, identity.Pin{}, "ada (old)"}},
 		{"verify conflict", only(s.Verify(pin("x"), []string{"bob"}, "code", t1)), Error{pin("x"), Conflict, pin("bob"), "bob"}},
 		{"blocked", only(s.Accept(pin("carl"), "", nil, ByAccepted, t1)), Error{pin("carl"), Blocked, identity.Pin{}, "carl"}},
 		{"unknown", s.Forget(pin("x")), Error{pin("x"), Unknown, identity.Pin{}, ""}},
