@@ -100,9 +100,10 @@ type API interface {
 	// asked every two minutes.
 	View(ctx context.Context, keys []string) error
 
-	// Draft and SetDraft keep what is being written, on disk, for Peer.Key.
-	Draft(ctx context.Context, key string) (string, error)
-	SetDraft(ctx context.Context, key, text string) error
+	// Draft and SetDraft keep what is being written, on disk, for Peer.Key: the
+	// text, and what it is about. Without a text nothing is kept.
+	Draft(ctx context.Context, key string) (Writing, error)
+	SetDraft(ctx context.Context, key string, w Writing) error
 
 	// Subscribe delivers events from now on. With since above zero every
 	// stored fact with a higher number comes first.

@@ -245,13 +245,13 @@ func TestSubscribeSince(t *testing.T) {
 func TestDraftSurvivesRestart(t *testing.T) {
 	inLAN(t, func(t *testing.T, c *couple) {
 		p, _ := peerNamed(t, c.alice, "bob")
-		if err := c.alice.SetDraft(t.Context(), p.Key, "half a thou"); err != nil {
+		if err := c.alice.SetDraft(t.Context(), p.Key, chat.Writing{Text: "half a thou", Reply: "1"}); err != nil {
 			t.Fatal(err)
 		}
 		closeNode(t, c.alice)
 		c.alice = c.startAlice()
-		if got, err := c.alice.Draft(t.Context(), p.Key); got != "half a thou" || err != nil {
-			t.Errorf("draft %q, %v", got, err)
+		if got, err := c.alice.Draft(t.Context(), p.Key); got.Text != "half a thou" || got.Reply != "1" || err != nil {
+			t.Errorf("draft %+v, %v", got, err)
 		}
 	})
 }

@@ -143,14 +143,6 @@ func (n *Node) Export(ctx context.Context, who string, after int64, most int) ([
 	return page, err
 }
 
-// Draft implements API.
-func (n *Node) Draft(_ context.Context, key string) (string, error) { return n.hist.Draft(key) }
-
-// SetDraft implements API.
-func (n *Node) SetDraft(_ context.Context, key, text string) error {
-	return n.hist.SetDraft(key, text)
-}
-
 // Subscribe implements API.
 func (n *Node) Subscribe(ctx context.Context, since uint64) (Feed, error) {
 	var f *feed

@@ -61,7 +61,7 @@ func TestP09_Forget(t *testing.T) {
 		send(t, c.bob, "alice", "remember me")
 		becomes(t, c.alice, "bob", "remember me", chat.Received)
 		p, _ := peerNamed(t, c.alice, "bob")
-		if err := c.alice.SetDraft(t.Context(), p.Key, "half"); err != nil {
+		if err := c.alice.SetDraft(t.Context(), p.Key, chat.Writing{Text: "half"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.alice.Forget(t.Context(), "bob"); err != nil {
@@ -79,8 +79,8 @@ func TestP09_Forget(t *testing.T) {
 		if all, err := c.alice.Export(t.Context(), "", 0, 100); err != nil || len(all) > 0 {
 			t.Errorf("%d messages are left, %v", len(all), err)
 		}
-		if d, err := c.alice.Draft(t.Context(), p.Key); err != nil || d != "" {
-			t.Errorf("draft %q, %v", d, err)
+		if d, err := c.alice.Draft(t.Context(), p.Key); err != nil || d.Text != "" {
+			t.Errorf("draft %+v, %v", d, err)
 		}
 		if data, err := os.ReadFile(filepath.Join(c.folderA, "trust")); err != nil || strings.Contains(string(data), p.Fingerprint.String()) {
 			t.Errorf("the pin is on disk: %v", err)

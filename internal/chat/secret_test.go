@@ -93,7 +93,7 @@ func TestP20_NothingInClear(t *testing.T) {
 		send(t, c.bob, "alice", "numbatlater after")
 		becomes(t, c.alice, "Zebracontact", "numbatlater after", chat.Received)
 		p, _ := peerNamed(t, c.alice, "Zebracontact")
-		if err := c.alice.SetDraft(t.Context(), p.Key, "wombatdraft"); err != nil {
+		if err := c.alice.SetDraft(t.Context(), p.Key, chat.Writing{Text: "wombatdraft"}); err != nil {
 			t.Fatal(err)
 		}
 		if m, err := c.alice.Search(t.Context(), "quokka*", "", 0, 10); err != nil || len(m) != 1 {

@@ -96,12 +96,12 @@ func (f forward) View(ctx context.Context, keys []string) error {
 	return err
 }
 
-func (f forward) Draft(ctx context.Context, key string) (string, error) {
-	return with(ctx, f, func(a chat.API) (string, error) { return a.Draft(ctx, key) })
+func (f forward) Draft(ctx context.Context, key string) (chat.Writing, error) {
+	return with(ctx, f, func(a chat.API) (chat.Writing, error) { return a.Draft(ctx, key) })
 }
 
-func (f forward) SetDraft(ctx context.Context, key, text string) error {
-	_, err := with(ctx, f, func(a chat.API) (struct{}, error) { return struct{}{}, a.SetDraft(ctx, key, text) })
+func (f forward) SetDraft(ctx context.Context, key string, w chat.Writing) error {
+	_, err := with(ctx, f, func(a chat.API) (struct{}, error) { return struct{}{}, a.SetDraft(ctx, key, w) })
 	return err
 }
 

@@ -136,9 +136,12 @@ func (s *stub) History(context.Context, string, int64, int) ([]chat.Message, err
 }
 func (s *stub) Focus(context.Context, string) error            { return nil }
 func (s *stub) View(context.Context, []string) error           { return nil }
-func (s *stub) Draft(context.Context, string) (string, error)  { return "half a thou", nil }
 func (s *stub) Avatar(context.Context, string) ([]byte, error) { return smallPNG, s.err }
-func (s *stub) SetDraft(context.Context, string, string) error { return nil }
+
+func (s *stub) Draft(context.Context, string) (chat.Writing, error) {
+	return chat.Writing{Text: "half a thou", Reply: toBob.ID}, nil
+}
+func (s *stub) SetDraft(context.Context, string, chat.Writing) error { return nil }
 
 func (s *stub) Subscribe(_ context.Context, since uint64) (chat.Feed, error) {
 	s.mu.Lock()

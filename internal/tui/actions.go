@@ -128,14 +128,7 @@ func (m *model) enter() tea.Cmd {
 
 // send gives the draft's text to the engine, as what the draft is about.
 func (m *model) send(c *conv, text string) tea.Cmd {
-	w := chat.Writing{Text: text}
-	switch {
-	case c.corrects != nil:
-		w = correction(c.corrects, text)
-	case c.answers != nil:
-		w.Reply = c.answers.ID
-	}
-	return m.write(c, w)
+	return m.write(c, c.writes(text))
 }
 
 // write gives a text to the engine. It stays in the list as "sending" until

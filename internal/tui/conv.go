@@ -56,8 +56,8 @@ type conv struct {
 	newN    int
 
 	draft    edit.Buffer
-	drafted  bool   // the kept draft was taken in
-	saved    uint64 // version of the draft that is on disk
+	drafted  bool  // the kept draft was taken in
+	saved    stamp // of the draft that is on disk
 	saving   bool
 	carried  uint64 // version of a draft that came from elsewhere; untouched, it goes on
 	attempts []attempt
@@ -224,20 +224,48 @@ func (c *conv) count(m *chat.Message) {
 	c.newN++
 }
 
-// kept is what must be on disk: the draft, and in front of it what is on its
-// way to the engine and could still fail.
-func (c *conv) kept() string {
-	if len(c.attempts)+len(c.changes) == 0 {
-		return c.draft.String()
+// stamp tells one state of a draft from another.
+type stamp struct {
+	version         uint64
+	replaces, reply string
+}
+
+func (c *conv) stamp() stamp {
+	w := c.writes("")
+	return stamp{c.draft.Version(), w.Replaces, w.Reply}
+}
+
+// writes is a text as what the draft is about.
+func (c *conv) writes(text string) chat.Writing {
+	w := chat.Writing{Text: text}
+	switch {
+	case c.corrects != nil:
+		w = correction(c.corrects, text)
+	case c.answers != nil:
+		w.Reply = c.answers.ID
 	}
-	var parts []string
-	for _, a := range slices.Concat(c.attempts, c.changes) {
+	return w
+}
+
+// kept is what must be on disk: the draft, and in front of it what is on its
+// way to the engine and could still fail. Several texts are about nothing.
+func (c *conv) kept() chat.Writing {
+	ways := slices.Concat(c.attempts, c.changes)
+	if len(ways) == 0 {
+		return c.writes(c.draft.String())
+	}
+	if len(ways) == 1 && c.draft.IsEmpty() {
+		a := &ways[0]
+		return chat.Writing{Text: a.draft(), Replaces: a.writing.Replaces, Reply: a.writing.Reply}
+	}
+	parts := make([]string, 0, len(ways)+1)
+	for _, a := range ways {
 		parts = append(parts, a.draft())
 	}
 	if !c.draft.IsEmpty() {
 		parts = append(parts, c.draft.String())
 	}
-	return strings.Join(parts, "\n")
+	return chat.Writing{Text: strings.Join(parts, "\n")}
 }
 
 // begin notes a text as on its way and clears the draft.
@@ -273,7 +301,7 @@ func (c *conv) giveBack(a *attempt) {
 	if c.draft.IsEmpty() {
 		c.answers = a.reply
 		for i := range c.lines {
-			if l := c.lines[i]; a.writing.Replaces != "" && l.ID == a.writing.Replaces && l.Direction == chat.Out {
+			if l := c.lines[i]; a.writing.Replaces != "" && l.ID == a.writing.Replaces && suits("/edit", &l.Message) {
 				c.corrects = &l.Message
 			}
 		}
@@ -281,15 +309,27 @@ func (c *conv) giveBack(a *attempt) {
 	c.restore(a.draft())
 }
 
-// draft is the text as it is typed: one that begins with a stroke and is no
-// command begins with two.
+// draft is the text as it is typed.
 func (a *attempt) draft() string {
-	if a.writing.Replaces != "" {
-		return a.writing.Text
+	switch w := &a.writing; {
+	case w.Replaces != "":
+		return w.Text
+	case w.Spoiler:
+		return asSpoiler(w.Hint, w.Text)
 	}
 	return asTyped(a.writing.Text)
 }
 
+// asSpoiler is what is typed for a hidden text.
+func asSpoiler(hint, text string) string {
+	if hint == "" && !strings.Contains(text, "|") {
+		return "/spoiler " + text
+	}
+	return "/spoiler " + hint + " | " + text
+}
+
+// asTyped is what is typed for a text: one that begins with a stroke and is no
+// command begins with two.
 func asTyped(text string) string {
 	if strings.HasPrefix(text, "/") && !strings.HasPrefix(text, action) {
 		return "/" + text

@@ -1,9 +1,13 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 
 	tea "charm.land/bubbletea/v2"
+
+	"llchat/internal/chat"
+	"llchat/internal/tui/ink"
 )
 
 // homeKey names what is written before anybody was chosen, on disk and among
@@ -16,18 +20,24 @@ func (m *model) loadDraft(c *conv) tea.Cmd {
 	}
 	key := c.key
 	return func() tea.Msg {
-		text, err := m.api.Draft(m.ctx, key)
+		w, err := m.api.Draft(m.ctx, key)
 		if err != nil {
-			text = ""
+			return draftMsg{key: key}
 		}
-		return draftMsg{key, text}
+		msg := draftMsg{key: key, draft: w}
+		if id := cmp.Or(w.Replaces, w.Reply); id != "" {
+			if about, err := m.api.Message(m.ctx, key, id); err == nil {
+				msg.about = &about
+			}
+		}
+		return msg
 	}
 }
 
 // keepDraft writes a draft that changed to disk, a moment after the change. A
 // draft whose kept part did not come yet waits for it: it would be written over.
 func (m *model) keepDraft(c *conv) tea.Cmd {
-	if !c.drafted || c.saving || c.saved == c.draft.Version() {
+	if !c.drafted || c.saving || c.saved == c.stamp() {
 		return nil
 	}
 	c.saving = true
@@ -35,24 +45,24 @@ func (m *model) keepDraft(c *conv) tea.Cmd {
 }
 
 func (m *model) saveDraft(c *conv) tea.Cmd {
-	key, text, version := c.key, c.kept(), c.draft.Version()
-	return func() tea.Msg { return savedMsg{key, version, m.api.SetDraft(m.ctx, key, text)} }
+	key, w, stamp := c.key, c.kept(), c.stamp()
+	return func() tea.Msg { return savedMsg{key, stamp, m.api.SetDraft(m.ctx, key, w)} }
 }
 
 // saveAll writes every draft that changed, before the window closes.
 func (m *model) saveAll(ctx context.Context) {
 	for _, c := range m.convs {
-		if c.saved == c.draft.Version() {
+		if c.saved == c.stamp() {
 			continue
 		}
-		text := c.kept()
+		w := c.kept()
 		if !c.drafted {
-			if old, err := m.api.Draft(ctx, c.key); err == nil && old != "" {
-				text = old + "\n" + text
+			if old, err := m.api.Draft(ctx, c.key); err == nil && old.Text != "" {
+				w = chat.Writing{Text: old.Text + "\n" + w.Text}
 			}
 		}
-		if m.api.SetDraft(ctx, c.key, text) == nil {
-			c.saved = c.draft.Version()
+		if m.api.SetDraft(ctx, c.key, w) == nil {
+			c.saved = c.stamp()
 		}
 	}
 }
@@ -63,15 +73,49 @@ func (m *model) gotDraft(msg draftMsg) tea.Cmd {
 		return nil
 	}
 	c.drafted = true
-	switch {
-	case msg.text == "":
-	case c.draft.IsEmpty():
-		c.draft.Set(msg.text)
-		c.saved = c.draft.Version()
+	var lost tea.Cmd
+	switch text := msg.draft.Text; {
+	case text == "":
+	case c.draft.IsEmpty() && c.corrects == nil && c.answers == nil:
+		c.draft.Set(text)
+		if c.takeUp(msg.draft, msg.about) {
+			c.saved = c.stamp()
+		} else {
+			lost = m.sayOrdinary(msg.draft)
+		}
 	default:
-		c.draft.Set(msg.text + "\n" + c.draft.String()) // typed while it came
+		c.draft.Set(text + "\n" + c.draft.String()) // typed while it came
 	}
-	return m.keepDraft(c)
+	return tea.Batch(lost, m.keepDraft(c))
+}
+
+// takeUp makes a draft that was kept a correction or an answer again. It
+// reports whether it could: without the message that it is about the draft is
+// a message of its own.
+func (c *conv) takeUp(w chat.Writing, about *chat.Message) bool {
+	switch {
+	case w.Replaces == "" && w.Reply == "":
+		return true
+	case w.Replaces != "" && about != nil && suits("/edit", about):
+		c.corrects = about
+		return true
+	case w.Replaces != "":
+		c.draft.Set(asTyped(w.Text))
+		return false
+	case about == nil || about.Kind != chat.Plain || !about.Retracted.IsZero():
+		return false
+	}
+	c.answers = quotationOf(about)
+	return true
+}
+
+func (m *model) sayOrdinary(w chat.Writing) tea.Cmd {
+	did := ink.Const("answered")
+	if w.Replaces != "" {
+		did = ink.Const("corrected")
+	}
+	return m.say(ink.L(ink.New, "what this draft "), ink.O(ink.New, did), ink.L(ink.New, " is gone: "),
+		ink.L(ink.Acc, "Enter"), ink.L(ink.Fg, " sends it as a message of its own"))
 }
 
 func (m *model) gotSaved(msg savedMsg) tea.Cmd {
@@ -80,7 +124,7 @@ func (m *model) gotSaved(msg savedMsg) tea.Cmd {
 	if msg.err != nil {
 		return m.fail(msg.err)
 	}
-	c.saved = msg.version
+	c.saved = msg.stamp
 	return m.keepDraft(c)
 }
 

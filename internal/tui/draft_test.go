@@ -1,11 +1,14 @@
 package tui
 
 import (
+	"slices"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"llchat/internal/chat"
+	"llchat/internal/safetext"
 )
 
 // What was written before anybody was chosen goes to the one who is chosen,
@@ -35,7 +38,7 @@ func TestDraftGoesToTheChosen(t *testing.T) {
 
 func TestDraftGoesInFrontOfTheKeptOne(t *testing.T) {
 	api := withTwo()
-	api.drafts[bobKey] = "kept for bob"
+	api.drafts[bobKey] = chat.Writing{Text: "kept for bob"}
 	inWindow(t, api, 80, 24, func(d *driver) {
 		d.typing("typed at home")
 		d.keys("alt+down")
@@ -85,10 +88,95 @@ func TestSlowDraftIsNotLost(t *testing.T) {
 		if cmd := d.m.keepDraft(c); cmd != nil {
 			t.Error("a draft is written before the kept one came")
 		}
-		d.api.drafts[bobKey] = "old"
+		d.api.drafts[bobKey] = chat.Writing{Text: "old"}
 		d.m.saveAll(t.Context())
 		if got := d.draftOnDisk(bobKey); got != "old\nnew" {
 			t.Errorf("on disk is %q", got)
 		}
 	})
+}
+
+// again is the window that is opened after this one.
+func (d *driver) again(test func(d *driver)) {
+	next := newDriver(d.t, d.api, Options{Env: []string{"TERM=xterm-256color", "COLORTERM=truecolor", "LLCHAT_THEME=dark"}})
+	next.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+	next.keys("alt+1")
+	test(next)
+	next.close()
+}
+
+// What a draft is survives the window: a correction stays one, an answer too.
+// Without the message that it is about it is a text of its own, and says so.
+func TestDraftStaysWhatItIs(t *testing.T) {
+	gone := func(d *driver, body string) {
+		lines := d.api.lines[bobKey]
+		i := slices.IndexFunc(lines, func(m chat.Message) bool { return m.Body.String() == body })
+		lines[i].Retracted, lines[i].Body = noon, safetext.Text{}
+	}
+	for _, tt := range []struct {
+		name  string
+		keys  []string
+		after func(d *driver)
+		has   []string
+		want  []string
+	}{
+		{"correction", []string{"up", "up", "e", "!"}, nil, []string{"edit bob › I knew it!"}, []string{write("I knew it", "", "", "", "", "I knew it!")}},
+		{"answer", []string{"up", "r", "y"}, nil, []string{"reply bob › y", "answering bob"}, []string{write("", "", "", "really?", "", "y")}},
+		{"answer that is none any more", []string{"up", "r", "y", "esc"}, nil, []string{"◉ bob › y"}, []string{"send " + bobKey + " y"}},
+		{"answer, message taken back", []string{"up", "r", "y"}, func(d *driver) { gone(d, "really?") }, []string{"answered is gone", "◉ bob › y"}, []string{"send " + bobKey + " y"}},
+		{"correction, message taken back", []string{"up", "up", "e", "!"}, func(d *driver) { gone(d, "I knew it") }, []string{"corrected is gone", "◉ bob › I knew it!"}, []string{"send " + bobKey + " I knew it!"}},
+		{"correction, message deleted", []string{"up", "up", "e", "home", "/"}, func(d *driver) { d.api.lines[bobKey] = nil }, []string{"◉ bob › //I knew it"}, []string{"send " + bobKey + " /I knew it"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			withForms(t, 80, 24, func(d *driver) {
+				d.keys(tt.keys...)
+				d.wait(2 * draftWait)
+				if tt.after != nil {
+					tt.after(d)
+				}
+				d.again(func(d *driver) {
+					d.has(tt.has...)
+					d.keys("enter")
+					if diff := cmp.Diff(tt.want, d.called()); diff != "" {
+						t.Errorf("calls (-want +got):\n%s", diff)
+					}
+					d.wait(2 * draftWait)
+					if w := d.api.drafts[bobKey]; !cmp.Equal(w, chat.Writing{}) {
+						t.Errorf("kept after it was sent: %+v", w)
+					}
+				})
+			})
+		})
+	}
+}
+
+// A text that is on its way when the window dies is kept as what it was; a
+// spoiler is one again, not a text for everybody to see.
+func TestDraftOnItsWay(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		keys []string
+		want chat.Writing
+	}{
+		{"answer", []string{"up", "r", "y", "enter"}, chat.Writing{Text: "y", Reply: "really?"}},
+		{"correction", []string{"up", "up", "e", "!", "enter"}, chat.Writing{Text: "I knew it!", Replaces: "I knew it"}},
+		{"answer, then more", []string{"up", "r", "y", "enter", "z"}, chat.Writing{Text: "y\nz"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			withForms(t, 80, 24, func(d *driver) {
+				for _, k := range tt.keys {
+					d.m.Update(tea.KeyPressMsg(keyOf(k))) // the engine does not answer
+				}
+				got := d.m.current().kept()
+				got.Reply, got.Replaces = d.api.textOf(got.Reply), d.api.textOf(got.Replaces)
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+	a := attempt{writing: chat.Writing{Text: "he did it", Spoiler: true, Hint: "the end"}}
+	if _, rest := parse(a.draft()); !cmp.Equal(spoiler(rest), a.writing) {
+		t.Errorf("a spoiler is typed again as %q", a.draft())
+	}
 }

@@ -185,7 +185,7 @@ func (d *driver) called() []string {
 func (d *driver) draftOnDisk(key string) string {
 	d.api.mu.Lock()
 	defer d.api.mu.Unlock()
-	return d.api.drafts[key]
+	return d.api.drafts[key].Text
 }
 
 var ourSGR = regexp.MustCompile("\x1b\\[[0-9;]*m")

@@ -38,13 +38,14 @@ type (
 		err error
 	}
 	draftMsg struct {
-		key  string
-		text string
+		key   string
+		draft chat.Writing
+		about *chat.Message // what it corrects or answers; nil: not there
 	}
 	savedMsg struct {
-		key     string
-		version uint64
-		err     error
+		key   string
+		stamp stamp
+		err   error
 	}
 	doneMsg struct {
 		err  error

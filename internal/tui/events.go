@@ -157,7 +157,7 @@ func (m *model) move(from, to string) tea.Cmd {
 	c.changes = append(c.changes, old.changes...)
 	delete(m.convs, from)
 	return func() tea.Msg {
-		_ = m.api.SetDraft(m.ctx, from, "") // what fails here only leaves an old draft behind
+		_ = m.api.SetDraft(m.ctx, from, chat.Writing{}) // what fails here only leaves an old draft behind
 		return nil
 	}
 }

@@ -24,7 +24,7 @@ type fake struct {
 	peers    []chat.Peer
 	requests []chat.Request
 	lines    map[string][]chat.Message
-	drafts   map[string]string
+	drafts   map[string]chat.Writing
 	looked   []string   // what Focus was told
 	viewed   [][]string // what View was told
 	calls    []string
@@ -44,7 +44,7 @@ type fakeFeed struct {
 
 func newFake() *fake {
 	return &fake{
-		lines: map[string][]chat.Message{}, drafts: map[string]string{}, at: noon,
+		lines: map[string][]chat.Message{}, drafts: map[string]chat.Writing{}, at: noon,
 		status: chat.Status{
 			Name: safetext.Name("anna@zbox"), Nick: safetext.Name("anna"), Status: chat.Online, Fingerprint: pinOf("anna"),
 			Ready: true, Running: true, Strangers: "ask", Visibility: "open", Addresses: []string{"10.23.4.9:41873"}, PostQuantum: true,
@@ -226,7 +226,7 @@ func (f *fake) History(_ context.Context, who string, before int64, n int) ([]ch
 	return slices.Clone(all[max(0, len(all)-n):]), nil
 }
 
-func (f *fake) Draft(_ context.Context, key string) (string, error) {
+func (f *fake) Draft(_ context.Context, key string) (chat.Writing, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.drafts[key], nil
@@ -234,10 +234,10 @@ func (f *fake) Draft(_ context.Context, key string) (string, error) {
 
 func (f *fake) Avatar(context.Context, string) ([]byte, error) { return nil, nil }
 
-func (f *fake) SetDraft(_ context.Context, key, text string) error {
+func (f *fake) SetDraft(_ context.Context, key string, w chat.Writing) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.drafts[key] = text
+	f.drafts[key] = w
 	return nil
 }
 

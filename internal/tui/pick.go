@@ -186,9 +186,13 @@ func (m *model) correct(l *line) tea.Cmd {
 func (m *model) reply(l *line) tea.Cmd {
 	c := m.current()
 	c.leaveBe()
-	c.answers = &chat.Quotation{ID: l.ID, Direction: l.Direction, Body: l.Body, Spoiler: l.Spoiler}
+	c.answers = quotationOf(&l.Message)
 	m.unpick()
 	return nil
+}
+
+func quotationOf(msg *chat.Message) *chat.Quotation {
+	return &chat.Quotation{ID: msg.ID, Direction: msg.Direction, Body: msg.Body, Spoiler: msg.Spoiler}
 }
 
 // leaveBe makes the draft a message of its own again. A text that was to
@@ -221,10 +225,13 @@ func (m *model) editFailed(l *line) tea.Cmd {
 		c.answers = &q
 	}
 	c.draft.Set(asTyped(l.Body.String()))
-	key, id, text := m.open, l.ID, c.kept()
+	if l.Spoiler {
+		c.draft.Set(asSpoiler(l.Hint.String(), l.Body.String()))
+	}
+	key, id, w := m.open, l.ID, c.kept()
 	m.unpick()
 	return m.do(func() error { // the text is on disk before the message goes
-		if err := m.api.SetDraft(m.ctx, key, text); err != nil {
+		if err := m.api.SetDraft(m.ctx, key, w); err != nil {
 			return err
 		}
 		return m.api.Delete(m.ctx, key, id)

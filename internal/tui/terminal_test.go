@@ -383,7 +383,7 @@ func TestStory(t *testing.T) {
 	if diff := cmp.Diff([]string{"send " + key + " hello", "send " + key + " one\ntwo"}, api.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	if got := api.drafts[key]; got != "not finis" {
+	if got := api.drafts[key].Text; got != "not finis" {
 		t.Errorf("draft on disk is %q", got)
 	}
 }

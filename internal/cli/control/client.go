@@ -320,13 +320,13 @@ func (c *Client) View(ctx context.Context, keys []string) error {
 }
 
 // Draft implements chat.API.
-func (c *Client) Draft(ctx context.Context, key string) (text string, err error) {
-	return text, c.call(ctx, "draft", params{Key: key}, &text)
+func (c *Client) Draft(ctx context.Context, key string) (w chat.Writing, err error) {
+	return w, c.call(ctx, "draft", params{Key: key}, &w)
 }
 
 // SetDraft implements chat.API.
-func (c *Client) SetDraft(ctx context.Context, key, text string) error {
-	return c.call(ctx, "setDraft", params{Key: key, Text: text}, nil)
+func (c *Client) SetDraft(ctx context.Context, key string, w chat.Writing) error {
+	return c.call(ctx, "setDraft", params{Key: key, Writing: &w}, nil)
 }
 
 // Subscribe implements chat.API. Each subscription has a connection of its

@@ -127,10 +127,10 @@ func TestEveryMethod(t *testing.T) {
 	if img, err := c.Avatar(ctx, "bob"); err != nil || string(img) != "picture of bob" {
 		t.Errorf("avatar: %q, %v", img, err)
 	}
-	if d, err := c.Draft(ctx, "k"); err != nil || d != "draft of k" {
-		t.Errorf("draft: %q, %v", d, err)
+	if d, err := c.Draft(ctx, "k"); err != nil || d.Text != "draft of k" || d.Reply != "7" {
+		t.Errorf("draft: %+v, %v", d, err)
 	}
-	if err := errors.Join(c.Set(ctx, "nick", "x"), c.SetDraft(ctx, "k", "half"), c.Focus(ctx, "k"), c.View(ctx, []string{"k", "~l"})); err != nil {
+	if err := errors.Join(c.Set(ctx, "nick", "x"), c.SetDraft(ctx, "k", chat.Writing{Text: "half", Reply: "6"}), c.Focus(ctx, "k"), c.View(ctx, []string{"k", "~l"})); err != nil {
 		t.Error(err)
 	}
 	if p, err := c.Add(ctx, "192.0.2.7:5298"); err != nil || p.Key != "c" {
@@ -152,7 +152,7 @@ func TestEveryMethod(t *testing.T) {
 		t.Error(err)
 	}
 	want := []string{
-		"send bob a\nb", "set nick x", "draft k half", "focus k", "view k ~l", "add 192.0.2.7:5298",
+		"send bob a\nb", "set nick x", "draft k half 6", "focus k", "view k ~l", "add 192.0.2.7:5298",
 		"unblock bob", "rename bob Robert", "message bob 7", "export bob 3 9",
 		"forget bob", "passphrase old new\xff", "lock", "unlock old", "panic",
 	}
@@ -198,7 +198,7 @@ func TestBadRequests(t *testing.T) {
 		{"no method", `{"jsonrpc":"2.0","id":"x","method":"shutdown"}`, `{"jsonrpc":"2.0","id":"x","error":{"code":-32601,"message":"there is no method \"shutdown\""}}`},
 		{"a wrong parameter", `{"jsonrpc":"2.0","id":1,"method":"send","params":{"to":"bob"}}`, `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"parameters: json: unknown field \"to\""}}`},
 		{"parameters in a list", `{"jsonrpc":"2.0","id":1,"method":"send","params":["bob"]}`, `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"parameters: json: cannot unmarshal array into Go value of type control.params"}}`},
-		{"a good one after all", `{"jsonrpc":"2.0","id":1,"method":"draft","params":{"key":"k"}}`, `{"jsonrpc":"2.0","id":1,"result":"draft of k"}`},
+		{"a good one after all", `{"jsonrpc":"2.0","id":1,"method":"draft","params":{"key":"k"}}`, `{"jsonrpc":"2.0","id":1,"result":{"text":"draft of k","reply":"7"}}`},
 		{"a good one with null", `{"jsonrpc":"2.0","id":2,"method":"set","params":{"key":"nick","value":"x"}}`, `{"jsonrpc":"2.0","id":2,"result":null}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := r.ask(`{"jsonrpc":"2.0","id":9,"method":"draft","params":{"key":"k"}}`); got != `{"jsonrpc":"2.0","id":9,"result":"draft of k"}` {
+	if got := r.ask(`{"jsonrpc":"2.0","id":9,"method":"draft","params":{"key":"k"}}`); got != `{"jsonrpc":"2.0","id":9,"result":{"text":"draft of k","reply":"7"}}` {
 		t.Errorf("after notifications: %s", got)
 	}
 	waitFor(t, "the notification was heard", func() bool { return len(f.seen()) == 1 })

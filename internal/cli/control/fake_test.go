@@ -85,14 +85,16 @@ func (f *fake) History(_ context.Context, who string, before int64, n int) ([]ch
 	return []chat.Message{{ID: who, Row: before, State: chat.State(time.Duration(n).String())}}, nil
 }
 
-func (f *fake) Draft(_ context.Context, key string) (string, error) { return "draft of " + key, nil }
+func (f *fake) Draft(_ context.Context, key string) (chat.Writing, error) {
+	return chat.Writing{Text: "draft of " + key, Reply: "7"}, nil
+}
 
 func (f *fake) Avatar(_ context.Context, who string) ([]byte, error) {
 	return []byte("picture of " + who), nil
 }
 
-func (f *fake) SetDraft(_ context.Context, key, text string) error {
-	f.note("draft " + key + " " + text)
+func (f *fake) SetDraft(_ context.Context, key string, w chat.Writing) error {
+	f.note("draft " + key + " " + w.Text + " " + w.Reply)
 	return nil
 }
 

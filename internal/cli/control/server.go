@@ -225,6 +225,8 @@ func (r request) params() (p params, err error) {
 	return p, d.Decode(&p)
 }
 
+var errNoWriting = &chat.Error{Code: chat.CodeUsage, Text: "there is no writing in the parameters"}
+
 // methods are the commands of the API but subscribe.
 var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"status":   func(ctx context.Context, a chat.API, _ params) (any, error) { return a.Status(ctx) },
@@ -233,7 +235,7 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"send":     func(ctx context.Context, a chat.API, p params) (any, error) { return a.Send(ctx, p.Who, p.Text) },
 	"write": func(ctx context.Context, a chat.API, p params) (any, error) {
 		if p.Writing == nil {
-			return nil, &chat.Error{Code: chat.CodeUsage, Text: "there is no writing in the parameters"}
+			return nil, errNoWriting
 		}
 		return a.Write(ctx, p.Who, *p.Writing)
 	},
@@ -269,7 +271,10 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"view":  func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.View(ctx, p.Keys) },
 	"draft": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Draft(ctx, p.Key) },
 	"setDraft": func(ctx context.Context, a chat.API, p params) (any, error) {
-		return nil, a.SetDraft(ctx, p.Key, p.Text)
+		if p.Writing == nil {
+			return nil, errNoWriting
+		}
+		return nil, a.SetDraft(ctx, p.Key, *p.Writing)
 	},
 }
 
