@@ -57,6 +57,7 @@ type live struct {
 	checked  time.Time // last time, or when it opened
 	checking bool      // a receipt is late, or a check of the stream under way
 	tagKey   []byte    // names people on this stream alone
+	weaker   bool      // it is protected less than an earlier one
 
 	told     bool   // it has said what it can do
 	receipts bool   // among that, receipts
@@ -266,6 +267,7 @@ func (n *Node) welcome(l *live) {
 func (n *Node) lift(l *live) {
 	l.accepted = true
 	l.conn.SetStanding(stream.Accepted)
+	n.secured(l)
 	p := l.conn.Peer()
 	addr := ""
 	if p.Dialled {

@@ -83,6 +83,8 @@ func (r *remote) withEnding(p *Peer) {
 	case !p.Note.IsEmpty():
 	case p.Broken:
 		p.Note = safetext.Line(noteBroken)
+	case r.isWeaker():
+		p.Note = safetext.Line(noteWeaker)
 	case p.Clock != "":
 		p.Note = safetext.Line(noteClock)
 	}
@@ -90,5 +92,6 @@ func (r *remote) withEnding(p *Peer) {
 
 const (
 	noteBroken = "the connection broke off"
+	noteWeaker = "less protected than before: without post-quantum keys"
 	noteClock  = "its clock and yours differ"
 )

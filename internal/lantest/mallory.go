@@ -24,6 +24,7 @@ type Mallory struct {
 	node *stream.Node
 
 	mu     sync.Mutex // guards the following
+	deaf   chan struct{}
 	iq     func(*stream.Conn, stanza.IQ)
 	got    []stanza.Stanza
 	offers []*xmlstream.Element
@@ -41,16 +42,21 @@ func (h *Host) Mallory(name string) *Mallory {
 	return h.MalloryWith(name, id)
 }
 
-// MalloryWith makes one with a key that is known already.
-func (h *Host) MalloryWith(name string, id *identity.Identity) *Mallory {
+// MalloryWith makes one with a key that is known already; change may set more
+// of how its streams are made.
+func (h *Host) MalloryWith(name string, id *identity.Identity, change ...func(*stream.Config)) *Mallory {
 	m := &Mallory{host: h, name: name, id: id}
-	m.node = stream.NewNode(stream.Config{
+	c := stream.Config{
 		Identity: id,
 		Names:    func() (string, func(string) bool) { return name, func(string) bool { return true } },
 		Admit:    func(stream.Peer) stream.Standing { return stream.Accepted },
 		Handler:  (*malloryHandler)(m),
 		Serves:   func(string) bool { return m.onIQ() != nil },
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	m.node = stream.NewNode(c)
 	h.lan.atEnd(m.node.Close)
 	return m
 }
@@ -74,6 +80,21 @@ func (m *Mallory) onIQ() func(*stream.Conn, stanza.IQ) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.iq
+}
+
+// Deaf makes mallory read nothing more, once a stanza has arrived: it does not
+// hear that a stream ends. It still speaks. The return ends that.
+func (m *Mallory) Deaf() (hear func()) {
+	deaf := make(chan struct{})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deaf = deaf
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.deaf = nil
+		close(deaf)
+	}
 }
 
 // Listen takes streams at this host without a word about it. The return ends
@@ -166,7 +187,11 @@ func (h *malloryHandler) Opened(c *stream.Conn) {
 func (h *malloryHandler) Stanza(c *stream.Conn, s stanza.Stanza) {
 	h.mu.Lock()
 	h.got = append(h.got, s)
+	deaf := h.deaf
 	h.mu.Unlock()
+	if deaf != nil {
+		<-deaf
+	}
 	if q, ok := s.(stanza.IQ); ok {
 		if f := (*Mallory)(h).onIQ(); f != nil {
 			f(c, q)
