@@ -46,6 +46,9 @@ type redial struct {
 	brief    int // streams in a row that ended soon
 	timer    *time.Timer
 	knocked  time.Time
+	knocks   rate        // at claims that may be its
+	knock    *time.Timer // the next look for such claims
+	knockDue time.Time
 	began    time.Time // of the dial that runs
 	cancel   context.CancelFunc
 	found    context.CancelFunc // they have dialled us: no more addresses are tried

@@ -19,6 +19,8 @@ const (
 	knockFirst  = 3 * time.Second // announcements come first
 	knockPause  = time.Minute     // between two knocks at one contact
 	maxKnocks   = 64              // contacts at a start, or a change of links
+	maxKnocksAt = 3               // claims in knockPause that may be one contact's
+	knockRest   = time.Hour       // for a claim at which the contact has answered
 )
 
 // knockAll knocks at every contact that is not here where it answered before:
@@ -43,44 +45,48 @@ func (n *Node) knockAll() {
 		}
 		count++
 		n.after(knockFirst+jitter(knockSpread), func() {
-			if len(r.live) == 0 {
-				n.knockOnce(r, places)
+			if len(r.live) == 0 && !r.redial.running && time.Since(r.redial.knocked) >= knockPause {
+				n.knockOnce(r, places, func(error) {})
 			}
 		})
 	}
 }
 
 // knockAtName follows a claim that nobody owns. Where it points to a place at
-// which a contact is right now, that contact may have renamed itself.
+// which a contact listens right now, that contact may bear another name.
 func (n *Node) knockAtName(p mdns.Peer) {
-	if n.opt.Passive || isInDomain(p.Key) || !n.owner[p.Key].IsZero() {
-		return
-	}
 	for _, r := range n.remotes {
-		if !slices.ContainsFunc(r.live, func(l *live) bool { return l.accepted }) {
-			continue
+		if r.talks() && n.mayBear(r, p.Key) {
+			n.knockSoon(r, 0)
 		}
-		at, ok := n.provenPlace(r, p)
-		if !ok {
-			continue
-		}
-		n.after(jitter(knockSpread), func() {
-			if c := n.claims[p.Key]; c != nil && n.owner[p.Key].IsZero() {
-				n.knockOnce(r, []netip.AddrPort{at})
-			}
-		})
-		return
 	}
 }
 
+// talks reports whether a contact has a stream with us.
+func (r *remote) talks() bool {
+	return slices.ContainsFunc(r.live, func(l *live) bool { return l.accepted })
+}
+
+// mayBear reports whether a claim is nobody's, and points to where a contact
+// proved its key or said inside its stream that it listens. That makes it a
+// place to knock at, no more: anybody can announce somebody else's address.
+func (n *Node) mayBear(r *remote, key string) bool {
+	c := n.claims[key]
+	if n.opt.Passive || c == nil || isInDomain(key) || !n.owner[key].IsZero() {
+		return false
+	}
+	_, ok := n.provenPlace(r, c.Peer)
+	return ok
+}
+
 // provenPlace is the address of an announcement at which a contact's key was
-// proven before.
+// proven before, or at which it said that it is to be found.
 func (n *Node) provenPlace(r *remote, p mdns.Peer) (netip.AddrPort, bool) {
 	c, ok := n.trust.Get(r.pin)
 	if !ok || !c.Accepted() {
 		return netip.AddrPort{}, false
 	}
-	proven := placesIn(c.LastAddrs)
+	proven := append(placesIn(c.LastAddrs), n.toldPlaces(r.pin)...)
 	i := slices.IndexFunc(p.Addrs, func(a netip.AddrPort) bool { return slices.Contains(proven, a) })
 	if i < 0 {
 		return netip.AddrPort{}, false
@@ -88,16 +94,75 @@ func (n *Node) provenPlace(r *remote, p mdns.Peer) (netip.AddrPort, bool) {
 	return p.Addrs[i], true
 }
 
-// knockOnce makes one stream to a contact that may have one already: the newer of
-// two stays (spec 5.6).
-func (n *Node) knockOnce(r *remote, places []netip.AddrPort) {
-	if r.redial.running || time.Since(r.redial.knocked) < knockPause {
+// knockSoon looks after a while which claims may be a contact's. What it told of
+// itself and what it announces come in either order, and the sooner look counts.
+func (n *Node) knockSoon(r *remote, wait time.Duration) {
+	wait += jitter(knockSpread)
+	due := time.Now().Add(wait)
+	if r.redial.knock != nil {
+		if !due.Before(r.redial.knockDue) {
+			return
+		}
+		r.redial.knock.Stop()
+	}
+	r.redial.knockDue = due
+	r.redial.knock = n.after(wait, func() {
+		r.redial.knock = nil
+		if r.talks() { // else whoever dials anew hears the name
+			n.knockAtNames(r)
+		}
+	})
+}
+
+// knockAtNames knocks at one of the claims that may be a contact's, and looks
+// again when the next one is due.
+func (n *Node) knockAtNames(r *remote) {
+	var next *peer.Claim
+	for key, c := range n.claims {
+		if n.mayBear(r, key) && (next == nil || c.Knock.Before(next.Knock)) {
+			next = c
+		}
+	}
+	if next == nil {
 		return
 	}
+	r.redial.knocks.most, r.redial.knocks.per = maxKnocksAt, knockPause
+	// Of two streams the newer one is kept for sure only as a reconnect (spec 5.6):
+	// else the old one would stay, with the old name in its header.
+	young := reconnectAge + time.Second - time.Since(r.live[len(r.live)-1].opened)
+	switch wait := max(time.Until(next.Knock), young); {
+	case wait > 0:
+		n.knockSoon(r, wait)
+	case r.redial.running || !r.redial.knocks.take(time.Now()):
+		n.knockSoon(r, knockSpread)
+	default:
+		n.knockAt(r, next)
+	}
+}
+
+// knockAt makes a stream at a claim, with the contact's key wanted. If the claim
+// is its, the header says so; if not, asking again teaches nothing for long.
+func (n *Node) knockAt(r *remote, c *peer.Claim) {
+	at, _ := n.provenPlace(r, c.Peer)
+	c.Knock = time.Now().Add(knockPause)
+	n.knockOnce(r, []netip.AddrPort{at}, func(err error) {
+		if err == nil {
+			c.Knock = time.Now().Add(knockRest)
+		}
+		n.knockSoon(r, 0)
+	})
+}
+
+// knockOnce makes one stream to a contact that may have one already: the newer of
+// two stays (spec 5.6).
+func (n *Node) knockOnce(r *remote, places []netip.AddrPort, then func(error)) {
 	r.redial.running, r.redial.knocked = true, time.Now()
 	n.start(func() {
 		err := n.dialContact(n.ctx, n.ctx, r.pin, nil, places)
-		n.post(func() { n.knockEnded(r, err) })
+		n.post(func() {
+			n.knockEnded(r, err)
+			then(err)
+		})
 	})
 }
 

@@ -59,6 +59,7 @@ func (n *Node) takeCard(l *live, id string, raw stanza.Card) stanza.Stanza {
 		return refusal(id, notReadable) // of somebody else, or not signed by its device
 	}
 	n.keepCard(c)
+	n.knockSoon(l.remote, 0)
 	if from := l.conn.Peer().Addr.Addr().Unmap(); slices.Contains(c.at.Addrs, from) {
 		at := netip.AddrPortFrom(from, c.at.Port).String()
 		if err := n.trust.Seen(l.remote.pin, nil, at, time.Now()); err != nil {

@@ -30,6 +30,8 @@ type Claim struct {
 	Note string
 	// Silent: its stream died without a word, and nothing was heard since.
 	Silent bool
+	// Knock is when a contact may be looked for there.
+	Knock time.Time
 
 	kept string
 }
