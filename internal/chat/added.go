@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 	"unicode/utf8"
 
 	"llchat/internal/identity"
 	"llchat/internal/profile"
-	"llchat/internal/safetext"
 	"llchat/internal/stream"
 	"llchat/internal/trust"
 )
@@ -130,11 +128,7 @@ func (n *Node) keepAdded(t target, p stream.Peer) (Peer, error) {
 	case trust.Unknown, trust.Pinned, trust.Verified:
 	case trust.Conflict:
 		n.conflict(r, of)
-		return Peer{}, &Error{
-			Code: CodeRefused,
-			Text: fmt.Sprintf("the key at %s calls itself %s, whose key is another: it is not kept", t, safetext.Name(of.Petname)),
-			Hint: "its fingerprint is " + strings.Join(p.Pin.Groups(), " ") + ": compare it with that person",
-		}
+		return Peer{}, conflictError(p.Pin, of, "it is not kept at "+t.String())
 	default:
 		return Peer{}, &Error{Code: CodeRefused, Text: fmt.Sprintf("the key that answers at %s is %s", t, state)}
 	}

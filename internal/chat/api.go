@@ -48,9 +48,18 @@ type API interface {
 	// others know (setting typing).
 	Typing(ctx context.Context, key string, writes bool) error
 
-	// Accept pins a proven key; what it sent while waiting becomes messages.
+	// Accept pins a proven key; what it sent while waiting becomes messages. A
+	// retired key becomes one that nobody knows again.
 	Accept(ctx context.Context, who string) (Peer, error)
 	Block(ctx context.Context, who string) (Peer, error)
+
+	// AcceptAs is Accept under a petname, for another person than the contact whose
+	// name a key in conflict claims. A petname that is, or looks like, somebody
+	// else's is refused. Replace says that such a key is a new one of that
+	// contact, whose exact petname confirms it: the new key is pinned under it, and
+	// the old one retired.
+	AcceptAs(ctx context.Context, who, petname string) (Peer, error)
+	Replace(ctx context.Context, who, petname string) (Peer, error)
 
 	// Unblock makes a blocked key one that nobody knows again.
 	Unblock(ctx context.Context, who string) (Peer, error)
@@ -170,6 +179,8 @@ type Peer struct {
 	Asks bool `json:"asks,omitempty"`
 	// Of is the contact whose name a key in conflict claims.
 	Of identity.Pin `json:"of,omitzero"`
+	// ReplacedBy is the key that took the place of a retired one.
+	ReplacedBy identity.Pin `json:"replacedBy,omitzero"`
 	// Namesake is another contact whose name this row goes by, or one that
 	// looks like it: of a claim that never proved a key, and of a contact.
 	Namesake identity.Pin `json:"namesake,omitzero"`

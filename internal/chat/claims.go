@@ -301,7 +301,7 @@ func (n *Node) build(id rowID) (shownRow, bool) {
 		return shownRow{}, false
 	}
 	k := n.known(r)
-	if k.Trust == trust.Retired || !isContact(k.Trust) && k.Trust != trust.Blocked &&
+	if kept := isContact(k.Trust) || k.Trust == trust.Blocked || k.Trust == trust.Retired; !kept &&
 		k.Stream == nil && !k.Asks && len(k.Claims) == 0 && !n.seeks(id.pin) {
 		return shownRow{}, false
 	}
@@ -311,6 +311,7 @@ func (n *Node) build(id rowID) (shownRow, bool) {
 	p.Avatar = n.avatarOf(row)
 	n.withAdded(&p)
 	r.withEnding(&p)
+	p.ReplacedBy = k.Contact.ReplacedBy
 	return shownRow{p, id}, true
 }
 

@@ -235,12 +235,13 @@ func (n *Node) opened(c *stream.Conn) {
 				n.storeFailed(err)
 			}
 		}
+	case !p.Dialled && c.Standing() == stream.Accepted, p.Dialled && (state == trust.Blocked || state == trust.Retired):
+		n.partStream(l, partingOf(state)) // decided meanwhile, or it answers where another was looked for
 	case state == trust.Conflict:
 		n.conflict(r, of)
+		c.SetStanding(stream.Stranger)
 	case state == trust.Unknown && p.Dialled:
 		c.SetStanding(stream.Stranger) // its key was wanted, yet nobody accepted it
-	case state == trust.Blocked && p.Dialled:
-		c.End() // blocked while we dialled, or it answers where another was looked for
 	}
 }
 

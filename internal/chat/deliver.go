@@ -67,11 +67,10 @@ func (n *Node) addressee(who string) (pin identity.Pin, claim string, err error)
 		_, err := n.accept(n.remote(row.Fingerprint), "sent")
 		return row.Fingerprint, "", err
 	case trust.Conflict:
-		return pin, "", &Error{
-			Code: CodeRefused,
-			Text: fmt.Sprintf("%s is not the key that you know under that name: nothing is sent to it", row.Name),
-			Hint: "compare fingerprints with that person before you decide",
-		}
+		of, _ := n.trust.Get(row.Of)
+		return pin, "", conflictError(row.Fingerprint, of, "nothing is sent to it")
+	case trust.Retired:
+		return pin, "", n.retiredError(row.Peer)
 	}
 	return pin, "", &Error{Code: CodeRefused, Text: fmt.Sprintf("%s is %s", row.Name, row.Trust)}
 }
@@ -125,12 +124,7 @@ func (n *Node) acceptAnswer(claim string, p stream.Peer) error {
 		return nil
 	case trust.Conflict:
 		n.conflict(r, of)
-		return &Error{
-			Code: CodeRefused,
-			Text: fmt.Sprintf("another key claims the name of %s: nothing is sent to it",
-				safetext.Name(of.Petname)),
-			Hint: "compare fingerprints with that person before you decide",
-		}
+		return conflictError(r.pin, of, "nothing is sent to it")
 	default:
 		return &Error{Code: CodeRefused, Text: "the key that answered is " + string(state)}
 	}

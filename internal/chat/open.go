@@ -104,6 +104,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.post(n.publish)
 	n.post(n.tendDomain)
 	n.post(n.finishAccepts)
+	n.post(n.finishPartings)
 	n.post(n.retryAll)
 	n.post(n.dialAdded)
 	n.post(n.sweep)

@@ -12,6 +12,7 @@ import (
 	"llchat/internal/mdns"
 	"llchat/internal/peer"
 	"llchat/internal/safetext"
+	"llchat/internal/trust"
 )
 
 // minPrefix is how many hex digits of a fingerprint name a peer (cli.md).
@@ -107,6 +108,9 @@ func (n *Node) matches(who string) []shownRow {
 func (n *Node) bears(row shownRow, want string) bool {
 	if want == "" {
 		return false
+	}
+	if row.Trust == trust.Retired { // its names are those of the key that took its place
+		return peer.Fold(row.Name.String()) == want
 	}
 	names := []string{row.Name.String(), row.Nick.String(), row.Instance.String()}
 	if row.Nick.IsEmpty() {

@@ -76,24 +76,7 @@ func (n *Node) forget(r *remote) error {
 	if err != nil {
 		return err
 	}
-	if r.request != nil {
-		if err := n.hist.DropRequest(r.pin); err != nil {
-			return err
-		}
-		n.requestGone(r)
-	}
-	for _, l := range r.live {
-		l.accepted = false
-		n.endWithin(l, blockTime)
-	}
-	clear(r.retries)
-	r.displayed = ""
-	n.rebind()
-	n.touch(r.pin)
-	for pin := range n.remotes { // conflicts with it are none any more
-		n.touch(pin)
-	}
-	return nil
+	return n.part(r, forgetting)
 }
 
 func (n *Node) notKept(err error, r *remote, what string) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"llchat/internal/history"
+	"llchat/internal/identity"
 	"llchat/internal/mdns"
 	"llchat/internal/safetext"
 	"llchat/internal/stanza"
@@ -14,9 +15,6 @@ import (
 
 // maxNewKeys is how many keys the policy accept pins an hour (L-11).
 const maxNewKeys = 200
-
-// conflictPause is the time between two notices about one contact (P-15).
-const conflictPause = time.Hour
 
 // rate counts events in a window of fixed length.
 type rate struct {
@@ -147,30 +145,10 @@ func (n *Node) requestGone(r *remote) {
 	n.forgetStranger(r)
 }
 
-// conflict notes that an unknown key claims a contact's name: listed under
-// that contact, one quiet notice an hour, its text thrown away.
-func (n *Node) conflict(r *remote, of trust.Contact) {
-	n.touch(r.pin)
-	if r.request != nil {
-		if err := n.hist.DropRequest(r.pin); err != nil {
-			n.log.Error("Request not removed", "err", err)
-		}
-		n.requestGone(r)
-	}
-	if time.Since(n.noticed[of.Pin]) < conflictPause {
-		return
-	}
-	n.noticed[of.Pin] = time.Now()
-	n.emit(ConflictNotice{
-		Fingerprint: r.pin, Name: safetext.Name(claimedName("", r.names)),
-		Of: of.Pin, OfName: safetext.Name(of.Petname),
-	})
-}
-
 // Accept implements API.
 func (n *Node) Accept(ctx context.Context, who string) (Peer, error) {
 	return n.decide(ctx, who, func(r *remote) error {
-		_, err := n.accept(r, "accepted")
+		_, err := n.accept(r, trust.ByAccepted)
 		return err
 	})
 }
@@ -195,14 +173,27 @@ func (n *Node) decide(ctx context.Context, who string, f func(*remote) error) (P
 				Hint: "write to them first, or wait until they write to you",
 			}
 		}
-		if err := f(n.remote(found.Fingerprint)); err != nil {
+		r := n.remote(found.Fingerprint)
+		if err := f(r); err != nil {
 			return err
 		}
-		n.refresh()
-		row = n.rows[found.Key].Peer
+		row = n.decided(r, found.Peer)
 		return nil
 	})
 	return row, err
+}
+
+// decided is the row of a key after a decision; of one that is not here and not
+// kept any more, what it was.
+func (n *Node) decided(r *remote, was Peer) Peer {
+	state, _ := n.judge(r)
+	n.forgetStranger(r)
+	n.refresh()
+	if row, ok := n.rows[was.Key]; ok {
+		return row.Peer
+	}
+	was.Trust, was.Asks, was.Stream, was.Presence, was.ReplacedBy = state, false, false, Offline, identity.Pin{}
+	return was
 }
 
 // accept pins a proven key. What it wrote while waiting becomes messages, and
@@ -215,8 +206,12 @@ func (n *Node) accept(r *remote, by string) (trust.Contact, error) {
 		}
 		return of, n.takeRequest(r)
 	}
-	if state != trust.Unknown {
-		return of, notAcceptable(state, of)
+	switch state {
+	case trust.Unknown:
+	case trust.Retired:
+		return of, n.revive(r, of, by)
+	default:
+		return of, notAcceptable(r.pin, state, of)
 	}
 	contact, err := n.trust.Accept(r.pin, n.petname(r), r.lastNames(), by, time.Now())
 	if err != nil {
@@ -227,18 +222,18 @@ func (n *Node) accept(r *remote, by string) (trust.Contact, error) {
 	return contact, n.takeRequest(r)
 }
 
-func notAcceptable(state trust.State, of trust.Contact) error {
-	switch state {
-	case trust.Conflict:
-		return &Error{
-			Code: CodeRefused,
-			Text: fmt.Sprintf("this key claims the name of %s, whose key is another", safetext.Name(of.Petname)),
-			Hint: "ask that person whether they have a new key; block this one if not",
-		}
-	case trust.Blocked:
-		return &Error{Code: CodeRefused, Text: "this key is blocked", Hint: "unblock it first"}
+// revive makes a retired key a stranger's again, when the user says so. It is
+// not accepted by that (security.md 6.2).
+func (n *Node) revive(r *remote, was trust.Contact, by string) error {
+	if by != trust.ByAccepted {
+		return notAcceptable(r.pin, trust.Retired, was)
 	}
-	return &Error{Code: CodeRefused, Text: "this key is " + string(state)}
+	if _, err := n.trust.Accept(r.pin, "", r.lastNames(), by, time.Now()); err != nil {
+		return err
+	}
+	n.rebind()
+	n.touch(r.pin)
+	return nil
 }
 
 // petname is the name under which a key is kept: what it calls itself, made
@@ -310,52 +305,11 @@ func (n *Node) welcomeStranger(l *live, receipts []stanza.Stanza) {
 	n.say(l, append([]stanza.Stanza{n.presence()}, receipts...)...)
 }
 
-// block ends every stream of a key with a plain closing tag, so that it
-// cannot tell being blocked from being a stranger (security.md 4.3.4).
 func (n *Node) block(r *remote) error {
 	if _, err := n.trust.Block(r.pin, time.Now(), r.lastNames()...); err != nil {
 		return err
 	}
-	if r.request != nil {
-		if err := n.hist.DropRequest(r.pin); err != nil {
-			return err
-		}
-		n.requestGone(r)
-	}
-	for _, l := range r.live {
-		l.accepted = false
-		n.endWithin(l, blockTime)
-	}
-	n.rebind()
-	n.touch(r.pin)
-	return n.failOutbox(r)
-}
-
-// blockTime is how long a blocked key may take to end its streams: they are
-// gone within a second (P-09).
-const blockTime = 900 * time.Millisecond
-
-// endWithin ends a stream politely, and cuts it when that takes too long.
-func (n *Node) endWithin(l *live, d time.Duration) {
-	n.start(func() {
-		ctx, cancel := context.WithTimeout(n.ctx, d)
-		defer cancel()
-		if err := l.conn.Close(ctx); err != nil {
-			n.log.Debug("Stream cut", "err", err)
-		}
-	})
-}
-
-// failOutbox says of what still waited for a blocked key that it will not go.
-func (n *Node) failOutbox(r *remote) error {
-	box, err := n.hist.Outbox(r.pin)
-	if err != nil {
-		return err
-	}
-	for _, m := range box {
-		n.mark(r.pin, m.ID, history.Failed, "blocked")
-	}
-	return nil
+	return n.part(r, blocking)
 }
 
 // Requests implements API.

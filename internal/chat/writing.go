@@ -248,7 +248,8 @@ func writingError(err error) error {
 }
 
 // Retry implements API: a message that failed is sent again as a new one, and
-// the old one goes.
+// the old one goes. What failed because the key was replaced goes to the one
+// that took its place: the user said whose that is, and now that it is to go.
 func (n *Node) Retry(ctx context.Context, who, id string) (Message, error) {
 	var m Message
 	err := n.call(ctx, func() error {
@@ -256,8 +257,15 @@ func (n *Node) Retry(ctx context.Context, who, id string) (Message, error) {
 		if err != nil {
 			return err
 		}
-		m, err = n.queue(old.Peer, Writing{Text: withoutQuote(old), Reply: old.Reply, Spoiler: old.Spoiler, Hint: old.Hint})
+		to, err := n.heir(old.Peer)
 		if err != nil {
+			return err
+		}
+		w := Writing{Text: withoutQuote(old), Reply: old.Reply, Spoiler: old.Spoiler, Hint: old.Hint}
+		if to != old.Peer { // what it answers is not in that conversation
+			w.Text, w.Reply = old.Body, ""
+		}
+		if m, err = n.queue(to, w); err != nil {
 			return err
 		}
 		return n.delete(old)

@@ -139,6 +139,14 @@ func (f forward) Unblock(ctx context.Context, who string) (chat.Peer, error) {
 	return with(ctx, f, func(a chat.API) (chat.Peer, error) { return a.Unblock(ctx, who) })
 }
 
+func (f forward) AcceptAs(ctx context.Context, who, petname string) (chat.Peer, error) {
+	return with(ctx, f, func(a chat.API) (chat.Peer, error) { return a.AcceptAs(ctx, who, petname) })
+}
+
+func (f forward) Replace(ctx context.Context, who, petname string) (chat.Peer, error) {
+	return with(ctx, f, func(a chat.API) (chat.Peer, error) { return a.Replace(ctx, who, petname) })
+}
+
 func (f forward) Rename(ctx context.Context, who, petname string) (chat.Peer, error) {
 	return with(ctx, f, func(a chat.API) (chat.Peer, error) { return a.Rename(ctx, who, petname) })
 }

@@ -27,6 +27,16 @@ func (s *stub) Typing(context.Context, string, bool) error { return s.err }
 
 func (s *stub) Unblock(context.Context, string) (chat.Peer, error) { return bobRow, s.err }
 
+func (s *stub) AcceptAs(_ context.Context, who, petname string) (chat.Peer, error) {
+	s.note("accept " + who + " as " + petname)
+	return bobRow, s.err
+}
+
+func (s *stub) Replace(_ context.Context, who, petname string) (chat.Peer, error) {
+	s.note("accept " + who + " as a new key of " + petname)
+	return bobRow, s.err
+}
+
 func (s *stub) Rename(_ context.Context, who, petname string) (chat.Peer, error) {
 	s.note("rename " + who + " " + petname)
 	return bobRow, s.err

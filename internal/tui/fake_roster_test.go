@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"llchat/internal/chat"
+	"llchat/internal/identity"
+	"llchat/internal/safetext"
 )
 
 func (f *fake) Unblock(_ context.Context, who string) (chat.Peer, error) {
@@ -13,6 +15,28 @@ func (f *fake) Unblock(_ context.Context, who string) (chat.Peer, error) {
 	defer f.mu.Unlock()
 	f.call("unblock %s", who)
 	return chat.Peer{}, nil
+}
+
+// AcceptAs and Replace answer with the row that was there, accepted.
+func (f *fake) AcceptAs(_ context.Context, who, petname string) (chat.Peer, error) {
+	return f.decide("accept "+who+" as "+petname, who, petname)
+}
+
+func (f *fake) Replace(_ context.Context, who, petname string) (chat.Peer, error) {
+	return f.decide("accept "+who+" as a new key of "+petname, who, petname)
+}
+
+func (f *fake) decide(call, who, petname string) (chat.Peer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.call("%s", call)
+	p := f.find(who)
+	if p == nil {
+		return chat.Peer{}, &chat.Error{Code: chat.CodeNoSuch, Text: "no key of that name", Hint: "see who is here"}
+	}
+	p.Name, p.Trust, p.Of = safetext.Name(petname), chat.Pinned, identity.Pin{}
+	f.emit(*p)
+	return *p, nil
 }
 
 func (f *fake) Rename(_ context.Context, who, petname string) (chat.Peer, error) {

@@ -253,6 +253,16 @@ func (c *Client) Unblock(ctx context.Context, who string) (p chat.Peer, err erro
 	return p, c.call(ctx, "unblock", params{Who: who}, &p)
 }
 
+// AcceptAs implements chat.API.
+func (c *Client) AcceptAs(ctx context.Context, who, petname string) (p chat.Peer, err error) {
+	return p, c.call(ctx, "accept", params{Who: who, As: petname}, &p)
+}
+
+// Replace implements chat.API.
+func (c *Client) Replace(ctx context.Context, who, petname string) (p chat.Peer, err error) {
+	return p, c.call(ctx, "accept", params{Who: who, NewKeyOf: petname}, &p)
+}
+
 // Rename implements chat.API.
 func (c *Client) Rename(ctx context.Context, who, petname string) (p chat.Peer, err error) {
 	return p, c.call(ctx, "rename", params{Who: who, Petname: petname}, &p)

@@ -77,10 +77,12 @@ type params struct {
 	Query   string   `json:"query,omitempty"`
 	Writes  bool     `json:"writes,omitempty"`
 
-	Petname string `json:"petname,omitempty"`
-	After   int64  `json:"after,omitempty"`
-	Old     []byte `json:"old,omitempty"` // passphrases, in base64
-	New     []byte `json:"new,omitempty"`
+	Petname  string `json:"petname,omitempty"`
+	As       string `json:"as,omitempty"` // petnames that decide a conflict
+	NewKeyOf string `json:"newKeyOf,omitempty"`
+	After    int64  `json:"after,omitempty"`
+	Old      []byte `json:"old,omitempty"` // passphrases, in base64
+	New      []byte `json:"new,omitempty"`
 
 	Writing *chat.Writing `json:"writing,omitempty"`
 }

@@ -42,6 +42,16 @@ func (f *fake) Unblock(_ context.Context, who string) (chat.Peer, error) {
 	return chat.Peer{Key: "u"}, nil
 }
 
+func (f *fake) AcceptAs(_ context.Context, who, petname string) (chat.Peer, error) {
+	f.note("accept " + who + " as " + petname)
+	return chat.Peer{Key: "as"}, nil
+}
+
+func (f *fake) Replace(_ context.Context, who, petname string) (chat.Peer, error) {
+	f.note("accept " + who + " as a new key of " + petname)
+	return chat.Peer{Key: "of"}, nil
+}
+
 func (f *fake) Rename(_ context.Context, who, petname string) (chat.Peer, error) {
 	f.note("rename " + who + " " + petname)
 	return chat.Peer{Key: "n"}, nil

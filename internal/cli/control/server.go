@@ -248,7 +248,7 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"search": func(ctx context.Context, a chat.API, p params) (any, error) {
 		return a.Search(ctx, p.Query, p.Who, p.Before, p.page())
 	},
-	"accept":  func(ctx context.Context, a chat.API, p params) (any, error) { return a.Accept(ctx, p.Who) },
+	"accept":  accept,
 	"block":   func(ctx context.Context, a chat.API, p params) (any, error) { return a.Block(ctx, p.Who) },
 	"unblock": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Unblock(ctx, p.Who) },
 	"rename":  func(ctx context.Context, a chat.API, p params) (any, error) { return a.Rename(ctx, p.Who, p.Petname) },
@@ -276,6 +276,19 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 		}
 		return nil, a.SetDraft(ctx, p.Key, *p.Writing)
 	},
+}
+
+// accept decides about a request, or about a key in conflict.
+func accept(ctx context.Context, a chat.API, p params) (any, error) {
+	switch {
+	case p.As != "" && p.NewKeyOf != "":
+		return nil, &chat.Error{Code: chat.CodeUsage, Text: "it is another person, or a new key of a contact: not both"}
+	case p.As != "":
+		return a.AcceptAs(ctx, p.Who, p.As)
+	case p.NewKeyOf != "":
+		return a.Replace(ctx, p.Who, p.NewKeyOf)
+	}
+	return a.Accept(ctx, p.Who)
 }
 
 // secret is a method for what has keys. What it was given is overwritten.
