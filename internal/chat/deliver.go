@@ -200,8 +200,11 @@ func (n *Node) mark(pin identity.Pin, id string, s history.State, reason string)
 
 // storeFailed tells the user that the disk does not take messages.
 func (n *Node) storeFailed(err error) {
-	if errors.Is(err, history.ErrDamaged) {
+	switch {
+	case errors.Is(err, history.ErrDamaged):
 		_ = n.damaged(err)
+		return
+	case n.keeping.why != notClosed:
 		return
 	}
 	n.setHealth(healthStore, "a message could not be stored: "+err.Error(), "make room on the disk")

@@ -50,6 +50,16 @@ func (h *hub) subscribe(last uint64) *feed {
 	return f
 }
 
+// empty ends every feed and forgets what waits for its reader.
+func (h *hub) empty() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for f := range h.feeds {
+		f.empty()
+		f.end()
+	}
+}
+
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -128,6 +138,14 @@ func (f *feed) signal() {
 	case f.wake <- struct{}{}:
 	default:
 	}
+}
+
+func (f *feed) empty() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.pending)
+	f.pending = f.pending[:0]
+	clear(f.at)
 }
 
 func (f *feed) end() {

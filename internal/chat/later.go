@@ -156,7 +156,7 @@ func (n *Node) queueLater(h history.Message) <-chan written {
 	answer := make(chan written, 1)
 	n.later(n.hist.AppendLater(h), func(m history.Message, _ bool, err error) {
 		if err != nil {
-			answer <- written{err: writingError(err)}
+			answer <- written{err: n.damaged(writingError(err))}
 			return
 		}
 		answer <- written{Message: n.publishMessage(m)}

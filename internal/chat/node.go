@@ -91,6 +91,7 @@ type state struct {
 	mute      map[string]time.Time // links that are silent, and since when
 	outside   outside              // what the network sees of us
 	disk      disk                 // what is on its way there
+	keeping   keeping              // whether there is a history at all
 	search    search               // how people are looked for on the links
 	domain    domain               // and in the domain, if one is set
 }

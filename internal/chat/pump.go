@@ -106,6 +106,9 @@ func (n *Node) nextBatch(l *live) []stanza.Stanza {
 		l.full = true
 		return next
 	}
+	if n.keeping.why != notClosed {
+		return next
+	}
 	// No more than may go out now, behind those that are on this stream already.
 	// Of who keeps us waiting all are told that they wait.
 	most := len(l.flights) + batch + 1

@@ -21,7 +21,9 @@ const replayBatch = 256
 func (n *Node) Status(ctx context.Context) (Status, error) {
 	var s Status
 	err := n.call(ctx, func() error {
-		s = n.status()
+		if s = n.status(); n.keeping.why == concealed {
+			s = n.concealedStatus(s)
+		}
 		return nil
 	})
 	return s, err

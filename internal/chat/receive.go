@@ -7,6 +7,9 @@ import (
 
 // message takes in a message stanza and returns what is to be answered.
 func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
+	if n.keeping.why != notClosed {
+		return n.putOff(l, s)
+	}
 	if !l.accepted {
 		n.strangerMessage(l, s)
 		return nil

@@ -30,6 +30,14 @@ const (
 // openHistory opens the history. One that is damaged is set aside, and what
 // can be read of it carried over; the user is told in either case.
 func (n *Node) openHistory() error {
+	return n.withHistory(func(path string, key [32]byte) (err error) {
+		n.hist, err = history.Open(path, key)
+		return err
+	})
+}
+
+// withHistory opens the history in the way given, mended if need be.
+func (n *Node) withHistory(open func(path string, key [32]byte) error) error {
 	key, err := n.prof.StoreKey()
 	if err != nil {
 		return passphraseError(err)
@@ -37,26 +45,36 @@ func (n *Node) openHistory() error {
 	defer clear(key[:])
 	path, marked := n.prof.Path(historyFile), n.damageMarked()
 	if !marked {
-		n.hist, err = history.Open(path, key)
+		err = open(path, key)
 		if !errors.Is(err, history.ErrDamaged) {
 			n.tellAside(path)
 			return err
 		}
 	}
-	saved, err := history.Salvage(path, key)
+	saved, err := history.Salvage(n.ctx, path, key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err == nil {
 		n.log.Warn("History salvaged", "messages", saved.Messages, "gaps", saved.Gaps)
-		n.health.Set(health.Item{
-			Code: healthSalvaged, Severity: health.Warning, Text: salvagedText(saved),
-			Hint: "the damaged file is kept as " + saved.Aside, Since: time.Now(),
-		})
+		n.health.Set(salvagedItem(saved))
 	}
-	if n.hist, err = history.Open(path, key); err != nil {
+	if err = open(path, key); err != nil {
 		return err
 	}
+	return n.unmark()
+}
+
+// salvagedItem tells the user what is left of a damaged history.
+func salvagedItem(saved history.Salvaged) health.Item {
+	return health.Item{
+		Code: healthSalvaged, Severity: health.Warning, Text: salvagedText(saved),
+		Hint: "the damaged file is kept as " + saved.Aside, Since: time.Now(),
+	}
+}
+
+// unmark says that the history is whole.
+func (n *Node) unmark() error {
 	if err := os.Remove(n.prof.Path(damageMark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -102,17 +120,27 @@ func (n *Node) damageMarked() bool {
 	return err == nil
 }
 
-// damaged follows a read or write that met damage: the user is told, and the
-// next start mends it. It returns what is to be said of the error.
+const (
+	textDamaged = "the history is damaged: not all of it can be read"
+	hintMend    = "what can be read is being carried over; the damaged file is kept"
+	hintRestart = "end llchat and start it again: it sets the damaged file aside and carries over what can be read"
+)
+
+// damaged follows a read or write that met damage: the user is told, and it is
+// mended at once, or at the next start. It returns what is to be said of the
+// error.
 func (n *Node) damaged(err error) error {
 	if !errors.Is(err, history.ErrDamaged) {
-		return err
+		return n.closedError(err)
 	}
-	const text, hint = "the history is damaged: not all of it can be read",
-		"end llchat and start it again: it sets the damaged file aside and carries over what can be read"
-	n.healthItem(health.Error, healthDamaged, text, hint)
-	if e := n.prof.Create(damageMark, []byte(text+"\n")); e != nil && !errors.Is(e, fs.ErrExist) {
+	if e := n.prof.Create(damageMark, []byte(textDamaged+"\n")); e != nil && !errors.Is(e, fs.ErrExist) {
 		n.log.Error("Damage not marked", "err", e)
 	}
-	return &Error{Code: CodeError, Text: text, Hint: hint}
+	hint := hintRestart
+	if n.mayMend() {
+		hint = hintMend
+		n.afterwards(n.mend)
+	}
+	n.healthItem(health.Error, healthDamaged, textDamaged, hint)
+	return &Error{Code: CodeError, Text: textDamaged, Hint: hint}
 }

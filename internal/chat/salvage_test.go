@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -216,4 +217,105 @@ func BenchmarkP21_Panic(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A history that turns out damaged while the node runs is mended while it runs:
+// all that can be read is there, what comes meanwhile is not lost, and the next
+// start has nothing to do.
+func TestDamageIsMendedWhileRunning(t *testing.T) {
+	folder := t.TempDir() + "/p"
+	const messages = 1000
+	longAgo(t, folder, messages)
+	damage(t, filepath.Join(folder, historyFile))
+	n := awake(t, folder)
+	feed, err := n.Subscribe(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = export(n)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Hint != hintMend {
+		t.Errorf("error %+v, want one that says that it is being mended", err)
+	}
+	resync := false
+	for deadline := time.Now().Add(time.Minute); !resync && time.Now().Before(deadline); {
+		events, err := feed.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resync = slices.ContainsFunc(events, func(e Event) bool { _, ok := e.Body.(Resync); return ok })
+	}
+	all, err := export(n)
+	if err != nil || len(all) < messages/4 || !resync {
+		t.Errorf("%d of %d messages, %v; told %v", len(all), messages, err, resync)
+	}
+	if _, ok := healthOf(t, n, healthDamaged); ok {
+		t.Error("it is still called damaged")
+	}
+	if h, ok := healthOf(t, n, healthSalvaged); !ok || h.Hint == "" {
+		t.Errorf("health %+v, %v; want what became of it", h, ok)
+	}
+	// A disk that damages it again and again is not filled with copies.
+	_ = n.call(t.Context(), func() error {
+		if n.mayMend() {
+			t.Error("mended again within the hour")
+		}
+		return nil
+	})
+	if _, err := n.Send(t.Context(), "bob", "written after"); err != nil {
+		t.Errorf("send: %v", err)
+	}
+	finish(t, n)
+	n = offline(t, folder)
+	if again, err := export(n); err != nil || len(again) != len(all)+1 {
+		t.Errorf("%d messages at the next start, %v; want %d", len(again), err, len(all)+1)
+	}
+	if _, ok := healthOf(t, n, healthSalvaged); ok {
+		t.Error("it is mended again")
+	}
+	finish(t, n)
+}
+
+// While it is mended no call hangs, nothing is confirmed, and a lock or the end
+// waits only until nobody works on the files.
+func TestLockedWhileMending(t *testing.T) {
+	folder := t.TempDir() + "/p"
+	longAgo(t, folder, 1000)
+	damage(t, filepath.Join(folder, historyFile))
+	n := awake(t, folder)
+	if err := n.SetPassphrase(t.Context(), nil, []byte("horse")); err != nil {
+		t.Fatal(err)
+	}
+	err := n.call(t.Context(), func() error {
+		n.mend()
+		_, err := n.hist.Page(identity.Pin{7}, 0, 1)
+		if err = n.damaged(err); err != nil {
+			e, ok := errors.AsType[*Error](err)
+			if !ok || e.Hint == "" {
+				t.Errorf("error %+v, want words", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Conceal(t.Context()); err != nil {
+		t.Errorf("lock: %v", err)
+	}
+	if err := n.Reveal(t.Context(), []byte("horse")); err != nil {
+		t.Errorf("unlock: %v", err)
+	}
+	finish(t, n)
+}
+
+// awake is a node on a network with nobody else.
+func awake(tb testing.TB, folder string) *Node {
+	tb.Helper()
+	network := Nowhere()
+	network.Listen = func(context.Context, uint16) ([]net.Listener, uint16, error) { return nil, 1, nil }
+	n, err := Open(context.Background(), Options{Profile: folder, Nick: "ann", Network: network})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
 }

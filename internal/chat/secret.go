@@ -61,12 +61,7 @@ func (h *Held) Unlock(passphrase []byte) error { return passphraseError(h.p.Unlo
 // Status is what can be told of a profile without its passphrase.
 func (h *Held) Status() Status {
 	s, _ := h.p.Settings() // what cannot be read is not told
-	withDefaults(&s)
-	st := faceSettings(s)
-	st.Profile, st.Locked, st.PostQuantum = h.p.Dir(), true, postQuantum()
-	st.Interfaces, st.Addresses = []Interface{}, []string{} // never null in JSON
-	st.Discovery.MDNS = s.MDNS
-	return st
+	return lockedStatus(h.p, s)
 }
 
 // SetPassphrase is that of Secrets, for a profile without a node.

@@ -176,14 +176,14 @@ func (n *Node) presenceText() mdns.Text {
 	if n.settings.Visibility != VisibleOpen {
 		return mdns.PresenceText("", "", "")
 	}
-	return withCaps(withCard(mdns.PresenceText(n.settings.Nick, n.settings.Status, n.settings.Message), n.settings))
+	return withCaps(withCard(mdns.PresenceText(n.settings.Nick, n.shownStatus(), n.settings.Message), n.settings))
 }
 
 // presence is what contacts are told inside TLS (K11).
 func (n *Node) presence() stanza.Presence {
 	p := stanza.Presence{Status: n.settings.Message, Unknown: []*xmlstream.Element{capsElement}}
-	if n.settings.Status != "avail" {
-		p.Show = n.settings.Status
+	if show := n.shownStatus(); show != "avail" {
+		p.Show = show
 	}
 	return p
 }

@@ -239,6 +239,11 @@ func writingError(err error) error {
 		}
 	case errors.Is(err, history.ErrNotFound):
 		return noSuchMessage()
+	case errors.Is(err, history.ErrClosed):
+		return &Error{
+			Code: CodeError, Text: "the history is closed: the message is neither kept nor sent",
+			Hint: "it is being mended, or llchat ends: try again in a moment",
+		}
 	case errors.Is(err, history.ErrGone):
 		return &Error{Code: CodeError, Text: "the message was taken back"}
 	case errors.Is(err, history.ErrTooLarge):

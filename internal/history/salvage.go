@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,9 +26,13 @@ type Salvaged struct {
 // When Salvage fails or is cut off, the file is where it was, and Salvage can
 // be called again. A file of which not even the first page can be read is an
 // error; it may be the key that is wrong. Open the result with Open.
-func Salvage(path string, key [32]byte) (Salvaged, error) { return standard.salvage(path, key) }
+//
+// It ends soon after ctx does.
+func Salvage(ctx context.Context, path string, key [32]byte) (Salvaged, error) {
+	return standard.salvage(ctx, path, key)
+}
 
-func (cfg config) salvage(path string, key [32]byte) (Salvaged, error) {
+func (cfg config) salvage(ctx context.Context, path string, key [32]byte) (Salvaged, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return Salvaged{}, fmt.Errorf("history salvage: %w", err)
@@ -42,7 +47,7 @@ func (cfg config) salvage(path string, key [32]byte) (Salvaged, error) {
 	if err := made.remove(); err != nil {
 		return Salvaged{}, explain("salvage", path, err)
 	}
-	if err := made.carry(file{cfg, aside, key}, &out); err != nil {
+	if err := made.carry(ctx, file{cfg, aside, key}, &out); err != nil {
 		return Salvaged{}, explain("salvage", path, errors.Join(err, made.remove()))
 	}
 	// Before the rename: a log belongs to the file that bears its name.
@@ -102,7 +107,7 @@ func linkOrCopy(dst, src string) error {
 }
 
 // carry fills a new database with what can be read in from.
-func (f file) carry(from file, out *Salvaged) error {
+func (f file) carry(ctx context.Context, from file, out *Salvaged) error {
 	src, err := from.openDamaged()
 	if err != nil {
 		return err
@@ -117,7 +122,7 @@ func (f file) carry(from file, out *Salvaged) error {
 		err = f.fill()
 	}
 	if err == nil {
-		err = f.refill(src, out)
+		err = f.refill(ctx, src, out)
 	}
 	err = errors.Join(err, src.close())
 	// Reading has made these; a log that was there stays.
@@ -151,7 +156,7 @@ func (f file) openDamaged() (*conn, error) {
 	return c, nil
 }
 
-func (f file) refill(src *conn, out *Salvaged) error {
+func (f file) refill(ctx context.Context, src *conn, out *Salvaged) error {
 	dst, err := f.connect()
 	if err != nil {
 		return err
@@ -165,7 +170,7 @@ func (f file) refill(src *conn, out *Salvaged) error {
 		if err != nil {
 			return err
 		}
-		s := salvage{src: src, dst: dst, out: out}
+		s := salvage{ctx: ctx, src: src, dst: dst, out: out}
 		for _, table := range tables {
 			if err := s.table(table); err != nil {
 				return fmt.Errorf("carry over %s: %w", table, err)
@@ -191,8 +196,9 @@ func (c *conn) tables() (names []string, err error) {
 	return names, q.done()
 }
 
-// salvage carries rows from one database into another.
+// salvage carries rows from one database into another, as long as ctx lasts.
 type salvage struct {
+	ctx      context.Context //nolint:containedctx // of this one call
 	src, dst *conn
 	out      *Salvaged
 	broken   error // of writing, which is no damage of the source
@@ -225,6 +231,9 @@ func (s *salvage) table(name string) error {
 			if next > last {
 				return nil
 			}
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
 			at, err := s.rows(name, s.src.query(one).int(next), 1)
 			if found = at == next; err != nil && !isDamage(err) {
 				return err
@@ -241,6 +250,9 @@ func (s *salvage) strays() error {
 		return nil
 	}
 	return l.each(func(row int64, columns []value) error {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
 		names := "row, seq, peer, out, id, state, pending, time, delay, reason, body"
 		if len(columns) > columnsOf1 {
 			names += ", kind, flags, target"
@@ -306,6 +318,9 @@ func (s *salvage) rows(table string, q *query, skip int) (last int64, err error)
 
 func (s *salvage) row(table string, q *query, skip int) error {
 	n := q.stmt.ColumnCount() - skip
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
 	insert := s.dst.query("INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(", ?", n-1) + ")")
 	for col := skip; col < skip+n; col++ {
 		switch q.stmt.ColumnType(col) {

@@ -84,7 +84,7 @@ func salvaged(t *testing.T, path string, all map[string]Message) (*Store, Salvag
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Salvage(path, testKey)
+	got, err := Salvage(t.Context(), path, testKey)
 	if err != nil {
 		t.Fatal(err, errors.Unwrap(err))
 	}
@@ -205,7 +205,7 @@ func TestSalvageWithLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	spoil(t, path, pages(t, path)/2)
-	got, err := Salvage(path, testKey)
+	got, err := Salvage(t.Context(), path, testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestSalvageAgainAfterCrash(t *testing.T) {
 	if err := os.Remove(path + "-wal"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Salvage(path, testKey)
+	got, err := Salvage(t.Context(), path, testKey)
 	if err != nil || got.Aside != aside || got.Messages != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -304,7 +304,7 @@ func TestSalvageWrongKey(t *testing.T) {
 	wrong := testKey
 	wrong[0] ^= 1
 	var e *Error
-	if _, err := Salvage(path, wrong); !errors.As(err, &e) {
+	if _, err := Salvage(t.Context(), path, wrong); !errors.As(err, &e) {
 		t.Errorf("%v", err)
 	}
 	if after := folder(t, path)["history.db"]; after != before {
@@ -319,7 +319,7 @@ func TestSalvageWrongKey(t *testing.T) {
 func TestSalvageSchema1(t *testing.T) {
 	path := released(t, "schema1.db")
 	spoil(t, path, pages(t, path)-1)
-	got, err := Salvage(path, testKey)
+	got, err := Salvage(t.Context(), path, testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func BenchmarkSalvage(b *testing.B) {
 	fill(b, s, 20_000)
 	closeStore(b, s)
 	for n := 0; b.Loop(); n++ {
-		if _, err := Salvage(path, testKey); err != nil {
+		if _, err := Salvage(b.Context(), path, testKey); err != nil {
 			b.Fatal(err, fmt.Sprint(n))
 		}
 	}

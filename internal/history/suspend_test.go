@@ -75,7 +75,7 @@ func TestSuspendToSalvage(t *testing.T) {
 	if err := s.Suspend(); err != nil {
 		t.Fatal(err)
 	}
-	if saved, err := Salvage(path, testKey); err != nil || saved.Messages != 50 {
+	if saved, err := Salvage(t.Context(), path, testKey); err != nil || saved.Messages != 50 {
 		t.Fatalf("salvaged %d (%v), want 50", saved.Messages, err)
 	}
 	if err := s.Resume(testKey); err != nil {
