@@ -30,6 +30,7 @@ type Mallory struct {
 	offers []*xmlstream.Element
 	opened int
 	closed int
+	ends   []error
 }
 
 // Mallory makes an attacker on this host that calls itself name.
@@ -168,6 +169,13 @@ func (m *Mallory) Streams() (opened, closed int) {
 	return m.opened, m.closed
 }
 
+// Ends is how its streams ended, nil for a clean end.
+func (m *Mallory) Ends() []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.ends)
+}
+
 // Offered is what the last listener offered beside what the stream understands.
 func (m *Mallory) Offered() []*xmlstream.Element {
 	m.mu.Lock()
@@ -199,10 +207,11 @@ func (h *malloryHandler) Stanza(c *stream.Conn, s stanza.Stanza) {
 	}
 }
 
-func (h *malloryHandler) Closed(*stream.Conn, error) {
+func (h *malloryHandler) Closed(_ *stream.Conn, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed++
+	h.ends = append(h.ends, err)
 }
 
 func (h *malloryHandler) Refused(stream.Refusal) {}
