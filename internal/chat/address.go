@@ -56,9 +56,11 @@ func parseTarget(text string) (target, error) {
 
 const addressForms = "an address is 192.0.2.7, 192.0.2.7:5298, [2001:db8::7]:5298, [fe80::7%wlan0]:5298 or nuc.example.org:5298"
 
-// isTicket tells a ticket from a host: no label of a name is that long.
+// isTicket tells a ticket from a host: no label of a name is that long, and
+// behind the colon of a host that is called llchat stands a port.
 func isTicket(text string) bool {
-	return strings.HasPrefix(strings.ToLower(text), "llchat:") || len(text) > maxLabel && !strings.ContainsAny(text, ".:%[ ")
+	body, marked := strings.CutPrefix(strings.ToLower(text), "llchat:")
+	return marked && strings.Trim(body, "0123456789") != "" || len(text) > maxLabel && !strings.ContainsAny(text, ".:%[ ")
 }
 
 var (

@@ -20,6 +20,7 @@ var goodAddresses = map[string]string{
 	"nuc":                     "nuc:5298",
 	"Nuc.Example.org.:2000":   "nuc.example.org:2000",
 	"my_nuc.lan":              "my_nuc.lan:5298",
+	"llChAt":                  "llchat:5298", // found by fuzzing: read again it was taken for a ticket
 }
 
 var badAddresses = []string{
