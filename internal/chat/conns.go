@@ -38,6 +38,7 @@ type remote struct {
 // live is one stream that finished its negotiation.
 type live struct {
 	conn     *stream.Conn
+	own      *identity.Identity
 	instance string // its header's name as a claim's key
 	remote   *remote
 	opened   time.Time
@@ -206,7 +207,7 @@ func (n *Node) opened(c *stream.Conn) {
 	r := n.remote(p.Pin)
 	r.names = namesOf(p)
 	l := &live{
-		conn: c, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), checked: time.Now(), waited: c.Waiting(),
+		conn: c, own: n.id, remote: r, instance: peer.Fold(p.Name), opened: time.Now(), checked: time.Now(), waited: c.Waiting(),
 		flights: map[string]flight{}, changes: rate{most: maxPresence, per: time.Minute},
 		typing: typing{rate: rate{most: maxTyping, per: time.Minute}},
 	}

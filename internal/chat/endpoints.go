@@ -90,12 +90,28 @@ func (l *live) tag(pin identity.Pin) (tag [tagSize]byte, ok bool) {
 		if err != nil {
 			return tag, false
 		}
-		l.tagKey = key
+		l.tagKey = hashed(key, l.keys())
 	}
-	h := hmac.New(sha256.New, l.tagKey)
-	h.Write(pin[:])
-	copy(tag[:], h.Sum(nil))
+	copy(tag[:], hashed(l.tagKey, pin[:]))
 	return tag, true
+}
+
+// keys are those of both ends, the dialler's first: the exporter covers the
+// handshake only up to the listener's part, so what is made of it has to have
+// them in it (C-27).
+func (l *live) keys() []byte {
+	us, them := l.own, l.conn.Peer()
+	mine, device := us.Pin(), us.Device()
+	if them.Dialled {
+		return slices.Concat(mine[:], device[:], them.Pin[:], them.Device[:])
+	}
+	return slices.Concat(them.Pin[:], them.Device[:], mine[:], device[:])
+}
+
+func hashed(key, text []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(text)
+	return h.Sum(nil)
 }
 
 func (l *live) means(who [tagSize]byte, pin identity.Pin) bool {

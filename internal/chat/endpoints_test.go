@@ -362,17 +362,29 @@ func TestEndpoints_OldAndForgotten(t *testing.T) {
 }
 
 // tag is written from the page alone.
-func tag(t *testing.T, c *stream.Conn, pin identity.Pin) (who [16]byte) {
+func tag(t *testing.T, m *lantest.Mallory, c *stream.Conn, pin identity.Pin) (who [16]byte) {
 	t.Helper()
 	state := c.TLS()
-	key, err := state.ExportKeyingMaterial("EXPORTER-llchat-endpoints-v0", nil, 32)
+	exported, err := state.ExportKeyingMaterial("EXPORTER-llchat-endpoints-v0", nil, 32)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := hmac.New(sha256.New, key)
-	h.Write(pin[:])
-	copy(who[:], h.Sum(nil))
+	p := c.Peer()
+	if !p.Dialled {
+		t.Fatal("mallory is not the dialler")
+	}
+	dialler, device := m.Pin(), m.Device()
+	key := mac(exported, dialler[:], device[:], p.Pin[:], p.Device[:])
+	copy(who[:], mac(key, pin[:]))
 	return who
+}
+
+func mac(key []byte, parts ...[]byte) []byte {
+	h := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return h.Sum(nil)
 }
 
 // put asks and waits for the answer.
@@ -432,19 +444,19 @@ func TestEndpoints_Refusals(t *testing.T) {
 			want    string
 			after   time.Duration
 		}{
-			{"nobody", m, conn, "get", stanza.Ask("find", tag(t, conn, nobody)), "item-not-found", 5 * time.Second},
-			{"not live", m, conn, "get", stanza.Ask("find", tag(t, conn, away)), "item-not-found", 5 * time.Second},
-			{"says no", m, conn, "get", stanza.Ask("find", tag(t, conn, shy.Pin())), "item-not-found", 5 * time.Second},
-			{"a stranger", m, conn, "get", stanza.Ask("find", tag(t, conn, stranger.Pin())), "item-not-found", 5 * time.Second},
-			{"himself", m, conn, "get", stanza.Ask("find", tag(t, conn, m.Pin())), "item-not-found", 5 * time.Second},
-			{"tag of another stream", m, conn, "get", stanza.Ask("find", tag(t, shyConn, shy.Pin())), "item-not-found", 5 * time.Second},
-			{"may nobody", shy, shyConn, "get", stanza.Ask("may", tag(t, shyConn, nobody)), "item-not-found", 0},
-			{"may a stranger", shy, shyConn, "get", stanza.Ask("may", tag(t, shyConn, stranger.Pin())), "item-not-found", 0},
-			{"may the asker", shy, shyConn, "get", stanza.Ask("may", tag(t, shyConn, shy.Pin())), "item-not-found", 0},
-			{"set", shy, shyConn, "set", stanza.Ask("may", tag(t, shyConn, away)), "bad-request", 0},
+			{"nobody", m, conn, "get", stanza.Ask("find", tag(t, m, conn, nobody)), "item-not-found", 5 * time.Second},
+			{"not live", m, conn, "get", stanza.Ask("find", tag(t, m, conn, away)), "item-not-found", 5 * time.Second},
+			{"says no", m, conn, "get", stanza.Ask("find", tag(t, m, conn, shy.Pin())), "item-not-found", 5 * time.Second},
+			{"a stranger", m, conn, "get", stanza.Ask("find", tag(t, m, conn, stranger.Pin())), "item-not-found", 5 * time.Second},
+			{"himself", m, conn, "get", stanza.Ask("find", tag(t, m, conn, m.Pin())), "item-not-found", 5 * time.Second},
+			{"tag of another stream", m, conn, "get", stanza.Ask("find", tag(t, shy, shyConn, shy.Pin())), "item-not-found", 5 * time.Second},
+			{"may nobody", shy, shyConn, "get", stanza.Ask("may", tag(t, shy, shyConn, nobody)), "item-not-found", 0},
+			{"may a stranger", shy, shyConn, "get", stanza.Ask("may", tag(t, shy, shyConn, stranger.Pin())), "item-not-found", 0},
+			{"may the asker", shy, shyConn, "get", stanza.Ask("may", tag(t, shy, shyConn, shy.Pin())), "item-not-found", 0},
+			{"set", shy, shyConn, "set", stanza.Ask("may", tag(t, shy, shyConn, away)), "bad-request", 0},
 			{"nonsense", shy, shyConn, "get", stanza.Ask("where", [16]byte{}), "bad-request", 0},
-			{"stranger finds", stranger, strange, "get", stanza.Ask("find", tag(t, strange, shy.Pin())), "service-unavailable", 0},
-			{"stranger may", stranger, strange, "get", stanza.Ask("may", tag(t, strange, away)), "service-unavailable", 0},
+			{"stranger finds", stranger, strange, "get", stanza.Ask("find", tag(t, stranger, strange, shy.Pin())), "service-unavailable", 0},
+			{"stranger may", stranger, strange, "get", stanza.Ask("may", tag(t, stranger, strange, away)), "service-unavailable", 0},
 		}
 		for _, tt := range tests {
 			got, after := put(t, tt.m, tt.c, tt.typ, tt.payload)
@@ -487,7 +499,7 @@ func TestEndpoints_OwnCardAndLimit(t *testing.T) {
 		}
 		here := place(t, alice.host, alice.Node)
 		for i := range 11 {
-			got, _ := put(t, m, conn, "get", stanza.Ask("may", tag(t, conn, pin)))
+			got, _ := put(t, m, conn, "get", stanza.Ask("may", tag(t, m, conn, pin)))
 			if i == 10 {
 				if condition(got) != "item-not-found" {
 					t.Errorf("the eleventh: %s", condition(got))
@@ -506,7 +518,7 @@ func TestEndpoints_OwnCardAndLimit(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if got, _ := put(t, m, conn, "get", stanza.Ask("may", tag(t, conn, pin))); got.Type != "result" {
+		if got, _ := put(t, m, conn, "get", stanza.Ask("may", tag(t, m, conn, pin))); got.Type != "result" {
 			t.Errorf("a minute later: %s", condition(got))
 		}
 	})

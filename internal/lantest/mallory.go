@@ -65,6 +65,9 @@ func (h *Host) MalloryWith(name string, id *identity.Identity, change ...func(*s
 // Pin is mallory's own key.
 func (m *Mallory) Pin() identity.Pin { return m.id.Pin() }
 
+// Device is mallory's device key.
+func (m *Mallory) Device() identity.DeviceID { return m.id.Device() }
+
 // Dial opens a stream to a node as this name.
 func (m *Mallory) Dial(ctx context.Context, to netip.AddrPort) (*stream.Conn, error) {
 	return m.node.Dial(ctx, m.host.Dial, to, nil, "")
