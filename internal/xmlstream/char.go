@@ -42,12 +42,14 @@ func checkChars(b []byte) bool {
 	return true
 }
 
+// One in each of eight octets, and the highest bit of each.
+const (
+	ones  uint64 = 0x0101010101010101
+	highs uint64 = 0x8080808080808080
+)
+
 // plainASCII reports whether each of the eight octets of w is in 0x20-0x7F.
 func plainASCII(w uint64) bool {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	// Without a high bit anywhere, subtracting 0x20 from each octet borrows, and
 	// so sets a high bit, exactly when some octet is below 0x20.
 	return (w|(w-0x20*ones))&highs == 0

@@ -152,6 +152,7 @@ func (f *framer) cdata(b []byte) int {
 }
 
 func (f *framer) startTag(b []byte, lim *Limits) (int, bool, *Error) {
+	slash := f.slash
 	for i, c := range b {
 		switch c {
 		case '"', '\'':
@@ -165,13 +166,14 @@ func (f *framer) startTag(b []byte, lim *Limits) (int, bool, *Error) {
 			return i, false, illFormed("'<' inside a tag")
 		case '>':
 			f.state = inText
-			if f.slash {
+			if slash {
 				f.depth--
 			}
 			return i + 1, f.header || f.depth == f.base, nil
 		}
-		f.slash = c == '/'
+		slash = c == '/'
 	}
+	f.slash = slash
 	return len(b), false, nil
 }
 

@@ -403,29 +403,30 @@ func (p *parser) name() (Name, *Error) {
 }
 
 func (p *parser) ncName() (string, *Error) {
-	from, class := p.pos, uint8(1)
-	for p.pos < len(p.s) {
-		if c := p.s[p.pos]; c < utf8.RuneSelf {
+	from, to, class := p.pos, p.pos, uint8(1)
+	for to < len(p.s) {
+		if c := p.s[to]; c < utf8.RuneSelf {
 			if nameClass[c]&class == 0 {
 				break
 			}
-			p.pos++
+			to++
 		} else {
-			r, n := utf8.DecodeRuneInString(p.s[p.pos:])
+			r, n := utf8.DecodeRuneInString(p.s[to:])
 			if class == 1 && !nameStart(r) || !nameChar(r) {
 				break
 			}
-			p.pos += n
+			to += n
 		}
 		class = 2
 	}
-	switch n := p.pos - from; {
+	p.pos = to
+	switch n := to - from; {
 	case n == 0:
 		return "", illFormed("name expected")
 	case p.lim.over(n, p.lim.NameLen):
 		return "", overLimit("name too long")
 	}
-	return p.s[from:p.pos], nil
+	return p.s[from:to], nil
 }
 
 // space skips white space and reports whether there was any.

@@ -8,18 +8,10 @@ import (
 // charData returns what a run of character data stands for: references resolved,
 // line ends made LF (XML 1.0 section 2.11). Most runs come back as they are.
 func charData(raw string) (string, *Error) {
-	plain := true
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '&', '\r':
-			plain = false
-		case '>':
-			if i >= 2 && raw[i-1] == ']' && raw[i-2] == ']' {
-				return "", illFormed("']]>' in character data")
-			}
-		}
+	if strings.IndexByte(raw, '>') >= 0 && strings.Contains(raw, "]]>") {
+		return "", illFormed("']]>' in character data")
 	}
-	if plain {
+	if strings.IndexByte(raw, '&') < 0 && strings.IndexByte(raw, '\r') < 0 {
 		return raw, nil
 	}
 	return unescape(raw, false)
@@ -29,19 +21,22 @@ func charData(raw string) (string, *Error) {
 // space made spaces (XML 1.0 section 3.3.3).
 func attrValue(raw string) (string, *Error) {
 	plain := true
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '&', '\r', '\n', '\t':
-			plain = false
-		case '<':
+	for i := range len(raw) {
+		if !changesInAttr[raw[i]] {
+			continue
+		}
+		if raw[i] == '<' {
 			return "", illFormed("'<' in an attribute value")
 		}
+		plain = false
 	}
 	if plain {
 		return raw, nil
 	}
 	return unescape(raw, true)
 }
+
+var changesInAttr = [256]bool{'&': true, '\r': true, '\n': true, '\t': true, '<': true}
 
 func newlines(raw string) string {
 	if strings.IndexByte(raw, '\r') < 0 {

@@ -51,6 +51,10 @@ func AppendText(dst []byte, s string) []byte { return appendEscaped(dst, s, fals
 func appendEscaped(dst []byte, s string, attr bool) []byte {
 	plain := 0 // s[plain:i] needs no escape
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && plainText(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if c >= ' ' && c < utf8.RuneSelf && !needsEscape[c] {
 			i++
@@ -72,6 +76,20 @@ func appendEscaped(dst []byte, s string, attr bool) []byte {
 		i += n
 	}
 	return append(dst, s[plain:]...)
+}
+
+// plainText reports whether eight octets can be written as they are: ASCII that
+// is neither a control character nor one of &<>'".
+func plainText(s string) bool {
+	_ = s[7]
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	// Of two characters that differ in one bit, that bit is set; then each octet
+	// that is the one sought becomes 0, and only 0 borrows when 1 is subtracted.
+	quote := w ^ '"'*ones
+	amp := (w | 0x01*ones) ^ '\''*ones
+	angle := (w | 0x02*ones) ^ '>'*ones
+	return plainASCII(w) && ((quote-ones)|(amp-ones)|(angle-ones))&highs == 0
 }
 
 var needsEscape = [utf8.RuneSelf]bool{'&': true, '<': true, '>': true, '\'': true, '"': true}

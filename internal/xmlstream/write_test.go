@@ -151,3 +151,20 @@ func TestParseAllocations(t *testing.T) {
 		t.Errorf("%v allocations, want at most 4", n)
 	}
 }
+
+// Eight octets are written as they are exactly when each of them may be, at
+// whatever place the one that may not stands.
+func TestPlainText(t *testing.T) {
+	for c := range 256 {
+		want := c >= ' ' && c < 0x80 && !strings.ContainsRune(`&<>'"`, rune(c))
+		for _, others := range []string{"aaaaaaaa", "        ", "%%%((((=", "\x7f~!#?\x7f@A"} {
+			for at := range 8 {
+				b := []byte(others)
+				b[at] = byte(c)
+				if got := plainText(string(b)); got != want {
+					t.Errorf("%q: got %v, want %v", b, got, want)
+				}
+			}
+		}
+	}
+}
