@@ -279,17 +279,12 @@ func (o *outbox) acknowledge(h uint32) (ids []string, v *xmlstream.Error) {
 	return ids, nil
 }
 
-// timeAcks makes sure that checkAcks comes when a message waits.
-func (c *Conn) timeAcks() {
-	c.out.mu.Lock()
-	needed := len(c.out.acks.waiting) > 0 && !c.out.acks.timed
-	if needed {
-		c.out.acks.timed = true
-	}
-	c.out.mu.Unlock()
-	if needed {
-		c.setAckTimer(ackLate)
-	}
+// untimed reports whether a message waits and nobody looks after it: the caller
+// then has to start the timer of checkAcks.
+func (a *acks) untimed() bool {
+	needed := len(a.waiting) > 0 && !a.timed
+	a.timed = a.timed || needed
+	return needed
 }
 
 func (c *Conn) setAckTimer(d time.Duration) {

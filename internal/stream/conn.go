@@ -202,6 +202,7 @@ func (c *Conn) Names() (own, peer string) { return c.names.own, c.names.peer }
 // while the outbox is full, until ctx ends. Nil means queued, not delivered.
 // What the kernel takes at once is written before Send returns.
 func (c *Conn) Send(ctx context.Context, stanzas ...stanza.Stanza) error {
+	untimed := false
 	err := c.queue(ctx, func(o *outbox) error {
 		if o.acks.full() && slices.ContainsFunc(stanzas, isVisible) {
 			return errNoRoom
@@ -217,10 +218,11 @@ func (c *Conn) Send(ctx context.Context, stanzas ...stanza.Stanza) error {
 		if ask {
 			o.buf = append(o.buf, requestAck...)
 		}
+		untimed = o.acks.untimed()
 		return nil
 	})
-	if err == nil {
-		c.timeAcks()
+	if err == nil && untimed {
+		c.setAckTimer(ackLate)
 	}
 	return err
 }

@@ -53,18 +53,9 @@ func TestLoopbackManyRecordsInOnePacket(t *testing.T) {
 	got := make(chan string, 10)
 	h := &recorder{onStanza: func(_ *Conn, s stanza.Stanza) { got <- s.(stanza.Message).Body }}
 	_, at := realSide(t, bobID(), "bob@reef", h, nil)
-	raw, err := net.Dial("tcp", at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = raw.Close() }()
+	raw := dialLoopback(t, at.String())
 	held := &held{Conn: raw}
-	m, err := (&mallory{Conn: held, t: t}).secure(clientConfig(malloryID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.say("<?xml version='1.0'?><stream:stream " + streamNS + " from='mallory@moor' version='1.0'>")
-	m.until("</stream:features>")
+	m := openOver(t, held)
 	for cut := range 40 {
 		held.on = true
 		m.say("<message><body>one</body></message>")

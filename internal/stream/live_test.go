@@ -17,6 +17,12 @@ import (
 // features.
 func knockTCP(t *testing.T, at string) *mallory {
 	t.Helper()
+	return openOver(t, dialLoopback(t, at))
+}
+
+// dialLoopback is a TCP connection for the time of a test.
+func dialLoopback(t *testing.T, at string) net.Conn {
+	t.Helper()
 	raw, err := net.Dial("tcp", at)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +31,14 @@ func knockTCP(t *testing.T, at string) *mallory {
 	if err := raw.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := (&mallory{Conn: raw, t: t}).secure(clientConfig(malloryID()))
+	return raw
+}
+
+// openOver opens a hand-made stream over a connection and returns it behind
+// features.
+func openOver(t *testing.T, c net.Conn) *mallory {
+	t.Helper()
+	m, err := (&mallory{Conn: c, t: t}).secure(clientConfig(malloryID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,18 +176,7 @@ func TestLoopbackOneOctetAtATime(t *testing.T) {
 	got := make(chan string, 2)
 	h := &recorder{onStanza: func(_ *Conn, s stanza.Stanza) { got <- s.(stanza.Message).Body }}
 	_, at := realSide(t, bobID(), "bob@reef", h, nil)
-	raw, err := net.Dial("tcp", at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = raw.Close() }()
-	slow := &sliced{Conn: raw}
-	m, err := (&mallory{Conn: slow, t: t}).secure(clientConfig(malloryID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.say("<?xml version='1.0'?><stream:stream " + streamNS + " from='mallory@moor' version='1.0'>")
-	m.until("</stream:features>")
+	m := openOver(t, &sliced{Conn: dialLoopback(t, at.String())})
 	m.say("<message><body>one</body></message><mess")
 	m.say("age><body>two</body></message>")
 	for _, want := range []string{"one", "two"} {

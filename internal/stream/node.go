@@ -33,6 +33,9 @@ type Node struct {
 	chainOnce sync.Once
 	chain     []tls.Certificate // see certificates
 
+	serverOnce sync.Once
+	server     *tls.Config // see serverConfig
+
 	mu     sync.Mutex // guards the following
 	closed bool
 	conns  map[*Conn]struct{}

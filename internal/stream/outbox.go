@@ -225,9 +225,14 @@ const burstPause = 50 * time.Microsecond
 // tried it writes here and now, and never waits for the peer; what the kernel
 // does not take, and a burst, are left to a goroutine.
 func (c *Conn) lead() {
-	now := time.Now().UnixNano()
-	last := c.lastFlush.Load()
-	burst := now-last < int64(burstPause) && c.lastOctet.Load() < last
+	// What follows something heard is no burst, and the time of that is as good
+	// as now: it saves a look at the clock.
+	heard, last := c.lastOctet.Load(), c.lastFlush.Load()
+	now, burst := heard+1, false
+	if heard < last {
+		now = time.Now().UnixNano()
+		burst = now-last < int64(burstPause)
+	}
 	if burst || c.gate.sock == nil {
 		go c.writeLoop()
 		return
