@@ -17,16 +17,7 @@ func (a *app) doCommands() []*cobra.Command {
 		a.sendCommand(),
 		a.addCommand(),
 		a.avatarCommand(),
-		a.command(spec{
-			use: "accept PEER", short: "Let somebody who asked talk to you", least: 1, most: 1,
-			long: "Accepts somebody whose request waits (llchat peers shows it). What they wrote\n" +
-				"while waiting becomes a conversation. Compare fingerprints when it matters who\n" +
-				"that is.\n\n" + peerHelp,
-			example: "llchat accept alice\nllchat accept 3f9c0a71", complete: a.completePeer,
-			run: func(ctx context.Context, args []string) error {
-				return a.decide(ctx, args[0], chat.API.Accept, "accepted")
-			},
-		}),
+		a.acceptCommand(),
 		a.command(spec{
 			use: "block PEER", short: "Hear nothing more from somebody", least: 1, most: 1,
 			long:    "Blocks a key: nothing from it is shown, nothing goes to it.\n\n" + peerHelp,

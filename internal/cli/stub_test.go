@@ -86,12 +86,13 @@ var ambiguous = &chat.Error{
 
 // stub is an engine whose answers a test chooses.
 type stub struct {
-	rows   []chat.Peer
-	status chat.Status
-	events []chat.Event // what follows a subscription
-	sent   chat.Message
-	err    error         // of Send, Accept, Block and Set
-	slow   time.Duration // Send takes this long
+	rows     []chat.Peer
+	status   chat.Status
+	events   []chat.Event // what follows a subscription
+	sent     chat.Message
+	accepted *chat.Peer    // what Accept answers; nil: bob
+	err      error         // of Send, Accept, Block and Set
+	slow     time.Duration // Send takes this long
 
 	mu    sync.Mutex // guards the following
 	texts []string
@@ -114,7 +115,13 @@ func (s *stub) Send(ctx context.Context, who, text string) (chat.Message, error)
 	return s.sent, s.err
 }
 
-func (s *stub) Accept(context.Context, string) (chat.Peer, error) { return bobRow, s.err }
+func (s *stub) Accept(context.Context, string) (chat.Peer, error) {
+	if s.accepted != nil {
+		return *s.accepted, s.err
+	}
+	return bobRow, s.err
+}
+
 func (s *stub) Block(context.Context, string) (chat.Peer, error) {
 	p := bobRow
 	p.Trust = chat.Blocked

@@ -139,6 +139,12 @@ func TestEveryMethod(t *testing.T) {
 	if p, err := c.Unblock(ctx, "bob"); err != nil || p.Key != "u" {
 		t.Errorf("unblock: %+v, %v", p, err)
 	}
+	if p, err := c.AcceptAs(ctx, "b0d9ee10", "Robert"); err != nil || p.Key != "as" {
+		t.Errorf("another person: %+v, %v", p, err)
+	}
+	if p, err := c.Replace(ctx, "b0d9ee10", "bob"); err != nil || p.Key != "of" {
+		t.Errorf("a new key: %+v, %v", p, err)
+	}
 	if p, err := c.Rename(ctx, "bob", "Robert"); err != nil || p.Key != "n" {
 		t.Errorf("rename: %+v, %v", p, err)
 	}
@@ -153,7 +159,7 @@ func TestEveryMethod(t *testing.T) {
 	}
 	want := []string{
 		"send bob a\nb", "set nick x", "draft k half 6", "focus k", "view k ~l", "add 192.0.2.7:5298",
-		"unblock bob", "rename bob Robert", "message bob 7", "export bob 3 9",
+		"unblock bob", "accept b0d9ee10 as Robert", "accept b0d9ee10 as a new key of bob", "rename bob Robert", "message bob 7", "export bob 3 9",
 		"forget bob", "passphrase old new\xff", "lock", "unlock old", "panic",
 	}
 	if d := cmp.Diff(want, f.seen()); d != "" {
