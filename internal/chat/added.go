@@ -51,7 +51,7 @@ func (n *Node) Add(ctx context.Context, address string) (Peer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, addTime)
 	defer cancel()
-	c, err := n.knock(ctx, t, nil)
+	c, err := n.knock(ctx, ctx, t, nil)
 	if err != nil {
 		return Peer{}, n.addError(t, err)
 	}
@@ -64,8 +64,8 @@ func (n *Node) Add(ctx context.Context, address string) (Peer, error) {
 }
 
 // knock dials the places that a target means until somebody answers; with want
-// until that key does.
-func (n *Node) knock(ctx context.Context, t target, want *identity.Pin) (*stream.Conn, error) {
+// until that key does, or until seek ends (DialUnless).
+func (n *Node) knock(ctx, seek context.Context, t target, want *identity.Pin) (*stream.Conn, error) {
 	places, err := n.placesAt(ctx, t)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (n *Node) knock(ctx context.Context, t target, want *identity.Pin) (*stream
 		if i < len(places)-1 {
 			dialling, cancel = context.WithTimeout(ctx, nextTime)
 		}
-		c, err := n.dialSlot(dialling, a, want, "")
+		c, err := n.dialSlot(dialling, seek, a, want, "")
 		cancel()
 		if err == nil {
 			return c, nil
@@ -229,10 +229,10 @@ func (n *Node) dialAdded() {
 }
 
 // dialByHand tries the addresses that the user gave for a key.
-func (n *Node) dialByHand(ctx context.Context, pin identity.Pin, at []target) error {
+func (n *Node) dialByHand(ctx, seek context.Context, pin identity.Pin, at []target) error {
 	var all []error
 	for _, t := range at {
-		_, err := n.knock(ctx, t, &pin)
+		_, err := n.knock(ctx, seek, t, &pin)
 		if err == nil {
 			return nil
 		}

@@ -28,9 +28,10 @@ func Test5_6_KeepsOlder(t *testing.T) {
 }
 
 // Two sides, 0 is the arbiter, each with one dial. What happens to the dial of
-// side i, in this order: its TLS handshake ends (shook), the listener has the
-// stream (heard), the dialler has it (open). Up to shook the dialler may drop
-// it, if a stream from the other side is ready (spec 5.6).
+// side i, in this order: the last flight of its TLS handshake leaves (shook), the
+// listener has the stream (heard), the dialler has it (open). Up to shook the
+// dialler may drop it, if a stream from the other side is ready (spec 5.6); that
+// stream.DialUnless keeps to that is stream.Test5_6_DroppedDialIsNobodysStream.
 type dial struct {
 	shook, heard, open bool
 	dropped, closed    bool

@@ -172,7 +172,7 @@ func (n *Node) retryNow(r *remote) {
 		defer cancel()
 		err := n.dialContact(ctx, seek, r.pin, keys, known)
 		if len(byHand) > 0 && seek.Err() == nil && (err != nil || len(keys)+len(known) == 0) {
-			err = n.dialByHand(ctx, r.pin, byHand)
+			err = n.dialByHand(ctx, seek, r.pin, byHand)
 		}
 		n.post(func() { n.dialled(r, err) })
 	})
@@ -231,8 +231,9 @@ func (n *Node) placesOf(r *remote) (keys []string, known []netip.AddrPort) {
 }
 
 // dialContact tries every place until the contact's key answers at one, or seek
-// ends: then no other one is tried. A dial that is under way goes on (spec 5.6):
-// the other side may have chosen it already, and only it can tell.
+// ends: then no other one is tried. A dial that is under way is dropped if its
+// handshake is not over (spec 5.6); else it goes on: the other side may have
+// chosen it already, and only it can tell.
 func (n *Node) dialContact(ctx, seek context.Context, pin identity.Pin, keys []string, known []netip.AddrPort) error {
 	var all []error
 	tried := map[netip.AddrPort]bool{}
@@ -247,7 +248,7 @@ func (n *Node) dialContact(ctx, seek context.Context, pin identity.Pin, keys []s
 			if seek.Err() != nil {
 				return seek.Err()
 			}
-			_, err := n.dialAddr(ctx, a, &pin, p.Instance)
+			_, err := n.dialAddr(ctx, seek, a, &pin, p.Instance)
 			if err == nil {
 				return nil
 			}
@@ -264,7 +265,7 @@ func (n *Node) dialContact(ctx, seek context.Context, pin identity.Pin, keys []s
 		if seek.Err() != nil {
 			return seek.Err()
 		}
-		_, err := n.dialAddr(ctx, a, &pin, "")
+		_, err := n.dialAddr(ctx, seek, a, &pin, "")
 		if err == nil {
 			return nil
 		}
@@ -288,7 +289,7 @@ func (n *Node) dialClaim(ctx context.Context, key string) (*stream.Conn, error) 
 	}
 	var last error
 	for _, a := range p.Addrs {
-		c, err := n.dialAddr(ctx, a, nil, p.Instance)
+		c, err := n.dialAddr(ctx, ctx, a, nil, p.Instance)
 		if err == nil {
 			return c, nil
 		}
@@ -351,25 +352,27 @@ func (n *Node) dialError(name safetext.Text, err error) *Error {
 	return e
 }
 
-// dialAddr makes one stream, within the limits of L-26.
-func (n *Node) dialAddr(ctx context.Context, to netip.AddrPort, want *identity.Pin, name string) (*stream.Conn, error) {
+// dialAddr makes one stream, within the limits of L-26, unless seek ends first.
+func (n *Node) dialAddr(ctx, seek context.Context, to netip.AddrPort, want *identity.Pin, name string) (*stream.Conn, error) {
 	if err := n.mayDial(to); err != nil {
 		return nil, err
 	}
-	return n.dialSlot(ctx, to, want, name)
+	return n.dialSlot(ctx, seek, to, want, name)
 }
 
 // dialSlot makes one stream as soon as few enough are being made.
-func (n *Node) dialSlot(ctx context.Context, to netip.AddrPort, want *identity.Pin, name string) (*stream.Conn, error) {
+func (n *Node) dialSlot(ctx, seek context.Context, to netip.AddrPort, want *identity.Pin, name string) (*stream.Conn, error) {
 	select {
 	case n.dials <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-seek.Done():
+		return nil, seek.Err()
 	}
 	defer func() { <-n.dials }()
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	return n.streams.Dial(ctx, n.net.Dial, to, want, name)
+	return n.streams.DialUnless(ctx, seek, n.net.Dial, to, want, name)
 }
 
 // mayDial refuses what an announcement must not make us do (L-26).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -49,6 +50,39 @@ func Test5_6_IncomingEndsTheSearch(t *testing.T) {
 			t.Errorf("%d addresses were dialled, want the one under way at most", n)
 		}
 		closeNode(t, c.alice)
+	})
+}
+
+// Spec 5.6-01: a dial that has reached a host and not got through TLS is cut when
+// the contact has dialled us.
+func Test5_6_IncomingCutsTheDialUnderWay(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		closeNode(t, c.alice)
+		reached, cut := make(chan struct{}, 100), make(chan time.Duration, 100)
+		network := *c.hostA.Network()
+		network.Dial = func(context.Context, netip.AddrPort) (net.Conn, error) {
+			near, far := net.Pipe()
+			start := time.Now()
+			go func() { // it takes everything and says nothing
+				_, _ = io.Copy(io.Discard, far)
+				cut <- time.Since(start)
+			}()
+			reached <- struct{}{}
+			return near, nil
+		}
+		alice, err := chat.Open(t.Context(), chat.Options{Nick: "alice", Profile: c.folderA, Network: &network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(t, alice, "bob", "are you there?")
+		<-reached
+		send(t, c.bob, "alice", "I am")
+		becomes(t, c.bob, "alice", "I am", chat.Delivered)
+		if took := <-cut; took > time.Second {
+			t.Errorf("cut after %v, which is not because of the stream", took)
+		}
+		becomes(t, alice, "bob", "are you there?", chat.Delivered)
+		closeNode(t, alice)
 	})
 }
 

@@ -63,7 +63,7 @@ func (n *Node) negotiateAccepted(ctx context.Context, g *gate, addr netip.AddrPo
 		n.endPrelude(g, addr, err)
 		return nil, err
 	}
-	t, chain, err := n.handshake(ctx, g, false, nil)
+	t, chain, err := n.handshake(ctx, g, nil, nil)
 	if err != nil {
 		_ = g.Close() // the alert is out; no closing tag here (C-5)
 		return nil, err

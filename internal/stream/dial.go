@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"llchat/internal/identity"
@@ -23,12 +24,23 @@ import (
 // to may be empty. A nil dial is TCP. ctx bounds the negotiation, not the life
 // of the stream. Errors are *DialError.
 func (n *Node) Dial(ctx context.Context, dial DialFunc, addr netip.AddrPort, want *identity.Pin, to string) (*Conn, error) {
+	return n.DialUnless(ctx, context.Background(), dial, addr, want, to)
+}
+
+// DialUnless is Dial that gives up with ErrFound when found ends, which says that
+// the other side has dialled us, before our side of the TLS handshake is over
+// (README 5.6). After that the other side may have the stream, so it goes on.
+func (n *Node) DialUnless(
+	ctx, found context.Context, dial DialFunc, addr netip.AddrPort, want *identity.Pin, to string,
+) (*Conn, error) {
 	if !n.begin() {
 		return nil, &DialError{Addr: addr, Reason: ReasonUnreachable, Err: ErrNodeClosed}
 	}
 	defer n.wg.Done()
 	ctx, stop := n.joined(ctx)
 	defer stop()
+	ctx, a, forget := newAttempt(ctx, found)
+	defer forget()
 	if dial == nil {
 		dial = dialTCP
 	}
@@ -37,7 +49,7 @@ func (n *Node) Dial(ctx context.Context, dial DialFunc, addr netip.AddrPort, wan
 		return nil, dialError(ctx, addr, &DialError{Reason: ReasonUnreachable, Err: err})
 	}
 	unhook := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	c, err := n.negotiateDialled(ctx, raw, addr, want, to)
+	c, err := n.negotiateDialled(ctx, a, raw, addr, want, to)
 	if !unhook() && err == nil {
 		n.discard(c)
 		err = context.Cause(ctx)
@@ -51,6 +63,44 @@ func (n *Node) Dial(ctx context.Context, dial DialFunc, addr netip.AddrPort, wan
 	return c, nil
 }
 
+// attempt is a dial of ours, until it is decided what becomes of it. Our last
+// flight of the handshake makes the stream that of the other side, too: up to
+// there we may drop it, and from there on only a stream error ends it.
+//
+//	open --last flight leaves--> bound
+//	  +----they have dialled us--> dropped
+type attempt struct{ state atomic.Int32 }
+
+const (
+	attemptOpen = iota
+	attemptBound
+	attemptDropped
+)
+
+// newAttempt returns the context of an attempt, which found ends while it is
+// open; call forget when it is over.
+func newAttempt(ctx, found context.Context) (dialling context.Context, a *attempt, forget func()) {
+	a = &attempt{}
+	dialling, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(found, func() {
+		if a.state.CompareAndSwap(attemptOpen, attemptDropped) {
+			cancel(ErrFound)
+		}
+	})
+	return dialling, a, func() {
+		unhook()
+		cancel(context.Canceled)
+	}
+}
+
+// bind is called before the last flight leaves; with an error it must not.
+func (a *attempt) bind() error {
+	if a.state.CompareAndSwap(attemptOpen, attemptBound) || a.state.Load() == attemptBound {
+		return nil
+	}
+	return ErrFound
+}
+
 func dialTCP(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", addr.String())
@@ -62,7 +112,9 @@ func dialError(ctx context.Context, addr netip.AddrPort, err error) *DialError {
 	if !ok {
 		d = &DialError{Reason: reasonOf(err), Err: err}
 	}
-	if cause := context.Cause(ctx); cause != nil && (isTimeout(err) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled)) {
+	if errors.Is(err, ErrFound) {
+		d.Reason = ReasonTimeout
+	} else if cause := context.Cause(ctx); cause != nil && (isTimeout(err) || errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled)) {
 		d.Reason, d.Err = ReasonTimeout, cause
 	}
 	d.Addr = addr
@@ -88,7 +140,9 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func (n *Node) negotiateDialled(ctx context.Context, raw net.Conn, addr netip.AddrPort, want *identity.Pin, to string) (c *Conn, err error) {
+func (n *Node) negotiateDialled(
+	ctx context.Context, a *attempt, raw net.Conn, addr netip.AddrPort, want *identity.Pin, to string,
+) (c *Conn, err error) {
 	defer n.contain(raw, &err)
 	start := time.Now()
 	g := newGate(raw)
@@ -97,7 +151,7 @@ func (n *Node) negotiateDialled(ctx context.Context, raw net.Conn, addr netip.Ad
 		return nil, err
 	}
 	_ = g.SetDeadline(start.Add(n.lim.Handshake))
-	t, chain, err := n.handshake(ctx, g, true, want)
+	t, chain, err := n.handshake(ctx, g, a, want)
 	if err != nil {
 		return nil, handshakeError(err)
 	}

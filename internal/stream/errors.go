@@ -67,6 +67,8 @@ var (
 	// ErrSilent: nothing came for 15 s although the peer had to acknowledge
 	// something (README 5.7).
 	ErrSilent = errors.New("stream: no answer, the connection is dead")
+	// ErrFound: the other side has dialled us meanwhile (README 5.6).
+	ErrFound = errors.New("stream: the other side has dialled us")
 	// ErrNodeClosed is returned once a Node is closed.
 	ErrNodeClosed = errors.New("stream: node is closed")
 

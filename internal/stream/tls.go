@@ -61,21 +61,42 @@ func checkState(s tls.ConnectionState, want *identity.Pin) (identity.Chain, erro
 }
 
 // handshake finishes TLS on g and returns who is there, checked anew on the
-// state of the finished handshake (security.md 4.3.3).
-func (n *Node) handshake(ctx context.Context, g *gate, dialler bool, want *identity.Pin) (*tls.Conn, identity.Chain, error) {
-	side := tls.Server
-	if dialler {
-		side = tls.Client
+// state of the finished handshake (security.md 4.3.3). It is a dialler's with the
+// attempt, which has to allow the last flight: our certificate is asked for when
+// all of the listener's is checked, and leaves together with our Finished.
+func (n *Node) handshake(ctx context.Context, g *gate, a *attempt, want *identity.Pin) (*tls.Conn, identity.Chain, error) {
+	side, cfg := tls.Server, n.tlsConfig(nil)
+	if a != nil {
+		side, cfg = tls.Client, n.tlsConfig(want)
+		cfg.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return n.clientCertificate(r, a)
+		}
 	}
 	g.cut.on = true
-	t := side(g, n.tlsConfig(want))
+	t := side(g, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
 	chain, err := checkState(t.ConnectionState(), want)
+	if err == nil && a != nil {
+		err = a.bind() // of a listener that wanted no certificate
+	}
 	if err != nil {
 		return nil, identity.Chain{}, fmt.Errorf("tls: %w", err)
 	}
 	g.open()
 	return t, chain, nil
+}
+
+// clientCertificate is our chain for a listener that takes it, and an error when
+// the dial was dropped.
+func (n *Node) clientCertificate(r *tls.CertificateRequestInfo, a *attempt) (*tls.Certificate, error) {
+	if err := a.bind(); err != nil {
+		return nil, err
+	}
+	own := &n.certificates()[0]
+	if r.SupportsCertificate(own) != nil {
+		return &tls.Certificate{}, nil // none: the listener says what it makes of that
+	}
+	return own, nil
 }
