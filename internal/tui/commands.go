@@ -51,7 +51,7 @@ var commands = []command{
 	{ink.Const("/info"), ink.Const("[PERSON]"), ink.Const("what is known of somebody: key, addresses, last seen"), true, 0, nil},
 	{ink.Const("/add"), ink.Const("ADDRESS"), ink.Const("reach somebody by address, where nobody can be found"), false, 1, nil},
 	{ink.Const("/who"), ink.Const("[FILTER]"), ink.Const("who is here"), false, 0, nil},
-	{ink.Const("/search"), ink.Const("[WORDS]"), ink.Const("find messages; Ctrl+F looks in all conversations"), false, 0, nil},
+	{ink.Const("/search"), ink.Const("[WORDS] [from:NAME] [in:NAME]"), ink.Const("find messages; Ctrl+F looks in all conversations"), false, 0, nil},
 	{ink.Const("/reply"), ink.Const("TEXT"), ink.Const("answer their last message"), false, 1, nil},
 	{ink.Const("/edit"), ink.Const("[TEXT]"), ink.Const("correct your last message"), false, 0, nil},
 	{ink.Const("/takeback"), ink.Const(""), ink.Const("take your last message back; what was read stays read"), false, 0, nil},

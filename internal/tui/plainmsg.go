@@ -181,15 +181,20 @@ func (p *plain) lastWord(name, rest string) error {
 
 // search prints the newest messages that hold some words, the newest last.
 func (p *plain) search(words string) error {
-	if words == "" {
-		return &chat.Error{Code: chat.CodeUsage, Text: "/search WORDS: what the message says"}
-	}
 	p.mu.Lock()
-	to := p.to
+	q, err := parseQuestion(words).asks(p.peers, p.to)
 	p.mu.Unlock()
-	found, err := p.api.Search(p.ctx, words, to, 0, searchPage)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case q.empty():
+		return &chat.Error{Code: chat.CodeUsage, Text: "/search WORDS: what the message says", Hint: "from:NAME what they wrote, in:NAME with them"}
+	}
+	var found []chat.Message
+	for last, more := int64(0), true; more && len(found) == 0; {
+		if found, last, more, err = q.answer(p.ctx, p.api, last); err != nil {
+			return err
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

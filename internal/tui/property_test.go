@@ -78,7 +78,8 @@ func drawMessages(t *testing.T, m *model) {
 	}
 	for _, who := range []string{"", m.open} {
 		m.screen = searching
-		m.search = searchList{who: who, of: asked{"a long red", who}, want: asked{"a long red", who}}
+		q := asked{query: "a long red", who: who}
+		m.search = searchList{who: who, of: q, want: q}
 		for i := range c.lines {
 			m.search.found = append(m.search.found, c.lines[i].Message)
 		}

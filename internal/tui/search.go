@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,19 +21,22 @@ type searchList struct {
 	found []chat.Message
 	of    asked // what found is the answer to
 	want  asked // what was asked last
+	last  int64 // row behind which there may be more
 	busy  bool
 	more  bool // the store has more than found
 	err   error
-}
 
-// asked names a question: its words and where to look.
-type asked struct{ query, who string }
+	trouble  error        // why the line cannot be asked
+	complete []completion // what its last word can become
+}
 
 // foundMsg is what a search found, behind a row if that is not zero.
 type foundMsg struct {
 	asked
 	before int64
 	found  []chat.Message
+	last   int64
+	more   bool
 	err    error
 }
 
@@ -52,11 +56,16 @@ func (m *model) startSearch(words string) tea.Cmd {
 // since is asked when the answer is here.
 func (m *model) seek() tea.Cmd {
 	l := &m.search
-	l.want = asked{strings.TrimSpace(l.input.String()), l.who}
+	line, whole := l.input.Before()
+	l.complete = completions(m.book, line)
+	if !whole || line != l.input.String() {
+		l.complete = nil // the cursor stands in the middle
+	}
+	l.want, l.trouble = parseQuestion(l.input.String()).asks(m.book, l.who)
 	if l.busy || l.want == l.of {
 		return nil
 	}
-	if l.want.query == "" {
+	if l.want.empty() {
 		l.found, l.of, l.more, l.err, l.at = nil, l.want, false, nil, 0
 		return nil
 	}
@@ -66,8 +75,9 @@ func (m *model) seek() tea.Cmd {
 func (m *model) ask(q asked, before int64) tea.Cmd {
 	m.search.busy = true
 	return func() tea.Msg {
-		found, err := m.api.Search(m.ctx, q.query, q.who, before, searchPage)
-		return foundMsg{q, before, found, err}
+		msg := foundMsg{asked: q, before: before}
+		msg.found, msg.last, msg.more, msg.err = q.answer(m.ctx, m.api, before)
+		return msg
 	}
 }
 
@@ -82,12 +92,18 @@ func (m *model) gotFound(msg foundMsg) tea.Cmd {
 	}
 	l.of, l.err = msg.asked, msg.err
 	l.found = append(l.found, msg.found...)
-	l.more = msg.err == nil && len(msg.found) == searchPage
+	l.last, l.more = msg.last, msg.more
+	if l.more && len(l.found) == 0 {
+		return m.ask(l.of, l.last) // it was looked through much, for nothing yet
+	}
 	return nil
 }
 
 func (m *model) searchKey(k tea.KeyPressMsg) tea.Cmd {
 	l := &m.search
+	if len(l.complete) > 0 && m.completeKey(k.String()) {
+		return m.seek()
+	}
 	switch name := k.String(); name {
 	case "ctrl+f":
 		if l.who == "" {
@@ -113,9 +129,27 @@ func (m *model) searchKey(k tea.KeyPressMsg) tea.Cmd {
 	l.at = clampTo(l.at, len(l.found))
 	ask := m.seek()
 	if ask == nil && l.more && !l.busy && l.at == len(l.found)-1 {
-		return m.ask(l.of, l.found[len(l.found)-1].Row)
+		return m.ask(l.of, l.last)
 	}
 	return ask
+}
+
+// completeKey handles the keys of what the last word can become.
+func (m *model) completeKey(name string) bool {
+	l := &m.search
+	n := len(l.complete)
+	switch name {
+	case "tab", "enter":
+		l.input.Set(l.complete[clampTo(l.at, n)].insert)
+		l.at = 0
+	case "up", "shift+tab", "ctrl+p":
+		l.at = clampTo(l.at-1, n)
+	case "down", "ctrl+n":
+		l.at = clampTo(l.at+1, n)
+	default:
+		return false
+	}
+	return true
 }
 
 // hitRows is how many rows a message takes of the screen: who and when, and
@@ -137,7 +171,23 @@ var (
 		{ink.Const("Ctrl+F"), ink.Const("only here")},
 		hintBack,
 	}
+	hintsComplete = []hint{
+		{ink.Const("Tab"), ink.Const("complete")},
+		{ink.Const("↑↓"), ink.Const("choose")},
+		hintBack,
+	}
 )
+
+// drawCompletion draws what the last word can become.
+func (m *model) drawCompletion(f *ink.Frame, row int) ink.Style {
+	l := &m.search
+	i := row + max(0, min(l.at-m.searchBody()/2, len(l.complete)-m.searchBody()))
+	if i >= len(l.complete) {
+		return 0
+	}
+	m.drawFound(f, l.complete[i].who, i == l.at)
+	return onSel(i == l.at)
+}
 
 func (m *model) drawSearch(f *ink.Frame) *tea.Cursor {
 	l := &m.search
@@ -147,6 +197,9 @@ func (m *model) drawSearch(f *ink.Frame) *tea.Cursor {
 	hints := hintsSearchAll
 	if l.who != "" {
 		hints = hintsSearchHere
+	}
+	if len(l.complete) > 0 {
+		hints = hintsComplete
 	}
 	for y := range m.h {
 		f.Row()
@@ -161,11 +214,15 @@ func (m *model) drawSearch(f *ink.Frame) *tea.Cursor {
 		case y == m.h-1:
 			m.drawListFooter(f, hints)
 			ground = ink.OnBar
+		case len(l.complete) > 0:
+			ground = m.drawCompletion(f, y-1)
 		case i < len(l.found):
 			ground = onSel(i == l.at)
 			m.drawHit(f, &l.found[i], (y-1)%hitRows, ground)
 		case len(l.found) == 0 && y == 1+min(1, m.searchBody()-1):
 			f.Put(m.searchNothing()...)
+		case len(l.found) == 0 && l.want.empty() && l.trouble == nil && y == 3:
+			f.Put(ink.L(ink.Fg, "   "), ink.L(ink.Acc, "from:NAME"), ink.L(ink.Mut, " what they wrote · "), ink.L(ink.Acc, "in:NAME"), ink.L(ink.Mut, " with them"))
 		}
 		f.End(ink.Fg | ground)
 	}
@@ -195,14 +252,16 @@ func (m *model) searchCount() []ink.Seg {
 // searchNothing says why the list is empty, and what can be done.
 func (m *model) searchNothing() []ink.Seg {
 	l := &m.search
-	switch {
-	case l.err != nil:
-		text, hint := explain(l.err)
+	switch err := cmp.Or(l.trouble, l.err); {
+	case err != nil:
+		text, hint := explain(err)
 		return []ink.Seg{ink.L(ink.Err, "   "), ink.T(ink.Fg, text), ink.L(ink.Mut, "  "), ink.T(ink.Mut, hint)}
-	case l.want.query == "":
+	case l.want.empty():
 		return []ink.Seg{ink.L(ink.Mut, "   words of the message; lak* also finds lake. Search stays on this device")}
 	case l.busy || l.of != l.want:
 		return nil
+	case l.want.named:
+		return []ink.Seg{ink.L(ink.Mut, "   nothing of that kind with these words")}
 	case l.who != "":
 		return []ink.Seg{ink.L(ink.Mut, "   nothing here with these words · "), ink.L(ink.Acc, "Ctrl+F"), ink.L(ink.Mut, " looks everywhere")}
 	}

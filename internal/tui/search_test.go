@@ -174,7 +174,7 @@ func TestSearchPages(t *testing.T) {
 func TestSearchFails(t *testing.T) {
 	withPast(t, 80, 24, func(d *driver) {
 		d.keys("ctrl+f")
-		d.m.search.want = asked{"x", bobKey}
+		d.m.search.want = asked{query: "x", who: bobKey}
 		d.send(foundMsg{asked: d.m.search.want, err: errors.New("read history: input/output error")})
 		d.has("input/output error")
 	})
