@@ -32,6 +32,13 @@ func (n *Node) tlsConfig(want *identity.Pin) *tls.Config {
 	}
 }
 
+// serverConfig is the one of all streams that we accept: each keeps what it was
+// made with (S6).
+func (n *Node) serverConfig() *tls.Config {
+	n.serverOnce.Do(func() { n.server = n.tlsConfig(nil) })
+	return n.server
+}
+
 // certificates is our chain, one copy for all handshakes.
 func (n *Node) certificates() []tls.Certificate {
 	n.chainOnce.Do(func() { n.chain = []tls.Certificate{n.cfg.Identity.Certificate()} })
@@ -65,7 +72,7 @@ func checkState(s tls.ConnectionState, want *identity.Pin) (identity.Chain, erro
 // attempt, which has to allow the last flight: our certificate is asked for when
 // all of the listener's is checked, and leaves together with our Finished.
 func (n *Node) handshake(ctx context.Context, g *gate, a *attempt, want *identity.Pin) (*tls.Conn, identity.Chain, error) {
-	side, cfg := tls.Server, n.tlsConfig(nil)
+	side, cfg := tls.Server, n.serverConfig()
 	if a != nil {
 		side, cfg = tls.Client, n.tlsConfig(want)
 		cfg.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
