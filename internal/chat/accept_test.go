@@ -246,3 +246,32 @@ func TestAcceptWhileTheStreamCloses(t *testing.T) {
 		closeNode(t, bob)
 	})
 }
+
+// RFC 6120 8.1.3: an id is optional. What a stranger writes without one, or
+// says by a payload alone, waits like anything else, however it then behaves.
+func TestStrangerWithoutIDsIsHeard(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		m := c.lan.Host().Mallory("stranger@h")
+		conn, err := m.Dial(t.Context(), place(t, c.hostA, c.alice))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []stanza.Message{
+			{HasBody: true, Body: "hello"},
+			{Payloads: stanza.Payloads{Location: &stanza.Location{Lat: 1, Lon: 2}}},
+		} {
+			if err := conn.Send(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		within(t, 5*time.Second, "alice is asked", func() bool {
+			r, _ := c.alice.Requests(t.Context())
+			return len(r) == 1 && len(r[0].Bodies) == 2
+		})
+		r, err := c.alice.Requests(t.Context())
+		if err != nil || r[0].Bodies[0].String() != "hello" || r[0].Bodies[1].String() != "place: 1.000000, 2.000000" {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		closeMallory(t, m)
+	})
+}

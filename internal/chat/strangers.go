@@ -80,25 +80,30 @@ func (n *Node) mayAsk(r *remote) bool {
 // strangerMessage keeps what an unaccepted key wrote, within L-11. No answer
 // of any kind: who is not accepted learns nothing (P-19).
 func (n *Node) strangerMessage(l *live, s stanza.Message) {
-	if !s.HasBody || s.ID == "" || s.Type == "error" || s.Type == "groupchat" {
+	body := textOf(s)
+	if body == "" && !s.HasBody || s.Type == "error" || s.Type == "groupchat" || s.Retracts != "" || s.Reactions != nil {
 		return
+	}
+	left := history.RequestMessage{ID: s.ID, Body: body, Time: time.Now()}
+	if left.ID == "" {
+		left.ID = stanza.NewID()
 	}
 	if l.nick == "" {
 		l.nick = s.Nick
 	}
-	if l.remote.mayLeave(s) {
-		n.asks(l, &history.RequestMessage{ID: s.ID, Body: s.Body, Time: time.Now()})
+	if l.remote.mayLeave(body) {
+		n.asks(l, &left)
 	}
 }
 
 // mayLeave reports whether a request has room for another message (L-11). What
 // it has not costs us nothing: no stranger shall keep the disk busy, and the
 // engine waiting for it (P-14).
-func (r *remote) mayLeave(s stanza.Message) bool {
+func (r *remote) mayLeave(body string) bool {
 	if r.request == nil {
 		return true
 	}
-	size := len(s.Body)
+	size := len(body)
 	for _, m := range r.request.Messages {
 		size += len(m.Body)
 	}
