@@ -79,7 +79,7 @@ type API interface {
 	Add(ctx context.Context, address string) (Peer, error)
 
 	// Set changes a setting: nick, status, message, visibility, strangers, mdns,
-	// discovery-domain, discovery-server, discovery-key, first, last, email, jid
+	// lock-after, lock-network, discovery-domain, discovery-server, discovery-key, first, last, email, jid
 	// or avatar (the path of a picture).
 	Set(ctx context.Context, key, value string) error
 

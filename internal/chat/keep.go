@@ -3,7 +3,9 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	"llchat/internal/history"
@@ -32,6 +34,35 @@ type keeping struct {
 	mended time.Time          // when mending began last
 	stop   context.CancelFunc // of mending
 	over   chan struct{}      // closed when that has ended
+}
+
+// Values of the setting lock-network: what a lock does with the network.
+const (
+	LockLeave = "leave"
+	LockKeep  = "keep"
+)
+
+// maxLockAfter is a week: who wants longer wants never.
+const maxLockAfter = 7 * 24 * 60
+
+// lockMinutes reads the setting lock-after.
+func lockMinutes(value string) (int, error) {
+	minutes, err := strconv.Atoi(value)
+	if err != nil || minutes < 0 || minutes > maxLockAfter {
+		return 0, usage(fmt.Sprintf("lock-after cannot be %q", value), "minutes without a command or a key press, at most a week (10080); 0 is never")
+	}
+	return minutes, nil
+}
+
+// LockPolicy says after how long without use the node is to be locked (0:
+// never), and whether it then stays on the network.
+func (n *Node) LockPolicy(ctx context.Context) (after time.Duration, keep bool, err error) {
+	err = n.call(ctx, func() error {
+		minutes, err := lockMinutes(n.settings.LockAfter)
+		after, keep = time.Duration(minutes)*time.Minute, n.settings.LockNetwork == LockKeep
+		return err
+	})
+	return after, keep, err
 }
 
 // Conceal closes the history and forgets the key of the profile; the node stays

@@ -24,7 +24,7 @@ func withDefaults(s *profile.Settings) {
 	for _, d := range []struct {
 		at  *string
 		def string
-	}{{&s.Typing, SettingOff}, {&s.Displayed, SettingOff}, {&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}} {
+	}{{&s.Typing, SettingOff}, {&s.Displayed, SettingOff}, {&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}, {&s.LockAfter, "0"}, {&s.LockNetwork, LockLeave}} {
 		if *d.at == "" {
 			*d.at = d.def
 		}
@@ -40,10 +40,14 @@ func checkSettings(s profile.Settings) error {
 		{"typing", s.Typing, SettingOn + " " + SettingOff},
 		{"displayed", s.Displayed, SettingOn + " " + SettingOff},
 		{"mdns", s.MDNS, MDNSAuto + " " + MDNSOwn + " " + MDNSAvahi},
+		{"lock-network", s.LockNetwork, LockLeave + " " + LockKeep},
 	} {
 		if err := oneOf(c.name, c.value, c.words); err != nil {
 			return err
 		}
+	}
+	if _, err := lockMinutes(s.LockAfter); err != nil {
+		return err
 	}
 	if err := checkCard(s); err != nil || s.Nick == "" {
 		return err
@@ -92,7 +96,7 @@ func (n *Node) Set(ctx context.Context, key, value string) error {
 		}
 		n.settings = s
 		switch {
-		case key == "strangers", key == "typing", key == "displayed":
+		case key == "strangers", key == "typing", key == "displayed", strings.HasPrefix(key, "lock-"):
 			return nil
 		case key == "mdns":
 			n.chooseFinder()
@@ -130,12 +134,16 @@ func change(s *profile.Settings, key, value string) error {
 		s.Displayed = value
 	case "mdns":
 		s.MDNS = value
+	case "lock-after":
+		s.LockAfter = value
+	case "lock-network":
+		s.LockNetwork = value
 	case "discovery-domain", "discovery-server", "discovery-key":
 		return changeDomain(s, key, value)
 	default:
 		if !setCard(s, key, value) {
 			return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers, typing, displayed, "+
-				"mdns, discovery-domain, discovery-server, discovery-key, first, last, email, jid, avatar")
+				"lock-after, lock-network, mdns, discovery-domain, discovery-server, discovery-key, first, last, email, jid, avatar")
 		}
 	}
 	return checkSettings(*s)

@@ -74,15 +74,16 @@ const shellSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 // completeSetting completes the name of a setting and its values.
 func completeSetting(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	values := map[string][]cobra.Completion{
-		"status":     {"avail", "away", "dnd"},
-		"visibility": {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
-		"mdns":       {chat.MDNSAuto, chat.MDNSOwn, chat.MDNSAvahi},
-		"strangers":  {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
+		"status":       {"avail", "away", "dnd"},
+		"visibility":   {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
+		"lock-network": {chat.LockLeave, chat.LockKeep},
+		"mdns":         {chat.MDNSAuto, chat.MDNSOwn, chat.MDNSAvahi},
+		"strangers":    {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
 	}
 	switch len(args) {
 	case 0:
 		return []cobra.Completion{
-			"nick", "status", "message", "visibility", "strangers", "mdns",
+			"nick", "status", "message", "visibility", "strangers", "mdns", "lock-after", "lock-network",
 			"discovery-domain", "discovery-server", "discovery-key", "first", "last", "email", "jid", "avatar",
 		}, cobra.ShellCompDirectiveNoFileComp
 	case 1:

@@ -38,6 +38,11 @@ func (a *app) doCommands() []*cobra.Command {
 				"  strangers  people you do not know may: ask, accept (reach you), refuse\n" +
 				"  mdns       who speaks multicast DNS: auto, own (sockets of llchat), avahi (the\n" +
 				"             daemon, which lists fewer people)\n\n" +
+				"With a passphrase (llchat passphrase set):\n\n" +
+				"  lock-after    minutes without a command or a key press until llchat locks; 0 is\n" +
+				"                never, and the rule\n" +
+				"  lock-network  leave (contacts see you go, and the rule), or keep: you are away, and\n" +
+				"                what others write waits with them until you unlock\n\n" +
 				"What visibility open publishes besides, each only if you set it; '' takes it back:\n\n" +
 				"  first, last, email, jid   your names, your addresses (several apart by spaces)\n" +
 				"  avatar                    a picture file, PNG, JPEG, GIF or WebP, at most 256 by 256\n" +

@@ -30,24 +30,35 @@ type guard struct {
 	turn sync.Mutex // held while the node comes or goes
 
 	mu      sync.Mutex // guards the following
-	node    *chat.Node // nil while locked
+	node    *chat.Node // nil while locked off the network
 	held    *chat.Held // the profile meanwhile
+	kept    bool       // locked on the network: node has no key
 	blank   func()     // ends what shows the node; waits for it
 	locking bool       // the window goes, and then the node
+
+	used time.Time // when somebody gave a command last
 
 	over chan struct{} // closed by Panic
 	once sync.Once
 }
 
 func newGuard(profile string, passive bool, node *chat.Node, reopen func(context.Context, *chat.Held) (*chat.Node, error)) *guard {
-	g := &guard{profile: profile, passive: passive, node: node, reopen: reopen, over: make(chan struct{})}
+	g := &guard{profile: profile, passive: passive, node: node, reopen: reopen, over: make(chan struct{}), used: time.Now()}
 	g.forward.api = func(context.Context) (chat.API, error) {
-		if n, _ := g.now(); n != nil {
-			return n, nil
-		}
-		return nil, chat.ErrProfileLocked
+		g.use()
+		return g.open()
 	}
 	return g
+}
+
+// open is the node, unless it is locked.
+func (g *guard) open() (chat.API, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.node == nil || g.kept {
+		return nil, chat.ErrProfileLocked
+	}
+	return g.node, nil
 }
 
 func (g *guard) now() (*chat.Node, *chat.Held) {
@@ -59,7 +70,7 @@ func (g *guard) now() (*chat.Node, *chat.Held) {
 func (g *guard) set(n *chat.Node, h *chat.Held) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.node, g.held = n, h
+	g.node, g.held, g.kept = n, h, false
 }
 
 // onLock says what is to end before the keys go; nil: nothing.
@@ -72,12 +83,13 @@ func (g *guard) onLock(blank func()) {
 func (g *guard) locked() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.node == nil || g.locking
+	return g.node == nil || g.kept || g.locking
 }
 
 // blankOut takes the window away. It answers calls until it has gone, and is
-// locked from now on to whoever asks whether it is to come back.
-func (g *guard) blankOut() {
+// locked from now on to whoever asks whether it is to come back. With keep the
+// node stays.
+func (g *guard) blankOut(keep bool) {
 	g.mu.Lock()
 	g.locking = true
 	blank := g.blank
@@ -86,7 +98,10 @@ func (g *guard) blankOut() {
 		blank()
 	}
 	g.mu.Lock()
-	g.node, g.locking = nil, false
+	g.locking, g.kept = false, keep
+	if !keep {
+		g.node = nil
+	}
 	g.mu.Unlock()
 }
 
@@ -126,7 +141,7 @@ func (g *guard) Lock(ctx context.Context) error {
 	g.turn.Lock()
 	defer g.turn.Unlock()
 	node, _ := g.now()
-	if node == nil {
+	if node == nil || g.locked() {
 		return nil
 	}
 	if ok, err := node.Protected(); err != nil {
@@ -137,10 +152,19 @@ func (g *guard) Lock(ctx context.Context) error {
 			Hint: "llchat passphrase set",
 		}
 	}
-	g.blankOut()
+	_, keep, err := node.LockPolicy(ctx)
+	if err != nil {
+		return err
+	}
+	g.blankOut(keep)
+	if keep {
+		err := node.Conceal(context.WithoutCancel(ctx))
+		debug.FreeOSMemory()
+		return err
+	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockTime)
 	defer cancel()
-	err := node.Close(end)
+	err = node.Close(end)
 	held, holdErr := chat.Hold(g.profile)
 	g.set(nil, held)
 	debug.FreeOSMemory() // what is not in use goes back to the system, keys among it
@@ -153,7 +177,7 @@ func (g *guard) Unlock(ctx context.Context, passphrase []byte) error {
 	defer g.turn.Unlock()
 	node, held := g.now()
 	if node != nil {
-		return nil
+		return g.reveal(ctx, node, passphrase)
 	}
 	var err error
 	if held == nil { // it could not be taken again when it was locked
@@ -171,6 +195,20 @@ func (g *guard) Unlock(ctx context.Context, passphrase []byte) error {
 		return errors.Join(err, holdErr)
 	}
 	g.set(node, nil)
+	g.use()
+	return nil
+}
+
+// reveal unlocks a node that stayed on the network.
+func (g *guard) reveal(ctx context.Context, node *chat.Node, passphrase []byte) error {
+	if !g.locked() {
+		return nil
+	}
+	if err := node.Reveal(ctx, passphrase); err != nil {
+		return err
+	}
+	g.set(node, nil)
+	g.use()
 	return nil
 }
 

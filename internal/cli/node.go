@@ -137,6 +137,9 @@ func (a *app) open(ctx context.Context, opt chat.Options) (*running, error) {
 			opt.Log.Error("Control socket ended", "err", err)
 		}
 	})
+	r.served.Go(func() {
+		r.guard.lockWhenIdle(serving, func(err error) { opt.Log.Error("Not locked as it should be", "err", err) })
+	})
 	return r, nil
 }
 

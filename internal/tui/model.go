@@ -41,7 +41,8 @@ type model struct {
 	cards   cardCache
 
 	focused bool
-	kitty   bool // the terminal can tell Shift+Enter from Enter
+	usedAt  time.Time // when the engine heard last that keys are pressed
+	kitty   bool      // the terminal can tell Shift+Enter from Enter
 	bare    bool
 	term    terminal
 
@@ -166,11 +167,27 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if look := m.watchView(); look != nil {
 		cmd = tea.Batch(cmd, look)
 	}
-	if looked := m.looksAt(); looked != m.told {
+	if looked := m.looksAt(); looked != m.told || m.used(msg) {
 		m.told = looked
 		cmd = tea.Batch(cmd, m.tellFocus(looked))
 	}
 	return m, cmd
+}
+
+// usedEvery is how often the engine hears that keys are pressed: lock-after,
+// which is a minute at the least, counts from there.
+const usedEvery = 20 * time.Second
+
+// used reports whether the engine is to hear again that somebody sits here.
+func (m *model) used(msg tea.Msg) bool {
+	switch msg.(type) {
+	case tea.KeyPressMsg, tea.PasteMsg:
+		if now := m.now(); now.Sub(m.usedAt).Abs() >= usedEvery {
+			m.usedAt = now
+			return true
+		}
+	}
+	return false
 }
 
 // looksAt is the conversation whose end a person sees now: what is there counts
