@@ -44,6 +44,7 @@ type live struct {
 	opened   time.Time
 	waited   bool // it began with the limits for strangers
 	accepted bool // the user has accepted this key
+	parted   bool // we are ending it: what still comes is left to its sender, for the next one
 	present  bool // its presence arrived, so it has accepted us
 	show     string
 	status   string

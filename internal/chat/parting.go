@@ -65,6 +65,7 @@ func (n *Node) part(r *remote, how parting) error {
 // partStream ends a stream of a key that is no contact any more. A revoked key
 // is told to start anew, which proves what it is now (C-24).
 func (n *Node) partStream(l *live, how parting) {
+	l.parted = true
 	if !how.silent {
 		l.conn.Abort(xmlstream.Error{Condition: xmlstream.Reset})
 	}

@@ -16,6 +16,11 @@ func (n *Node) Unblock(ctx context.Context, who string) (Peer, error) {
 		if err := n.trust.Unblock(r.pin); err != nil {
 			return n.notKept(err, r, "is not blocked")
 		}
+		// What came on its streams was thrown away, so what follows there would be
+		// taken in before it. A new stream brings all, in order.
+		for _, l := range r.live {
+			n.partStream(l, blocking)
+		}
 		n.rebind()
 		n.touch(r.pin)
 		return nil

@@ -36,13 +36,15 @@ func TestUnblock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		send(t, c.bob, "alice", "hello?")
+		reasons(t, c.bob, "alice", "hello?", chat.ReasonWaiting)
 		if p, err = c.alice.Unblock(t.Context(), p.Key); err != nil || p.Trust != chat.Unknown {
 			t.Fatalf("row %+v, %v; want unknown", p, err)
 		}
 		send(t, c.bob, "alice", "again?")
-		within(t, 2*time.Minute, "bob asks", func() bool {
+		within(t, 2*time.Minute, "bob asks, with all he wrote and in order", func() bool {
 			r, err := c.alice.Requests(t.Context())
-			return err == nil && len(r) == 1 && r[0].Body.String() == "again?"
+			return err == nil && len(r) == 1 && len(r[0].Bodies) == 2 && r[0].Bodies[0].String() == "hello?" && r[0].Bodies[1].String() == "again?"
 		})
 		if _, err := c.alice.Accept(t.Context(), p.Key); err != nil {
 			t.Fatal(err)

@@ -81,7 +81,7 @@ func (n *Node) mayAsk(r *remote) bool {
 // of any kind: who is not accepted learns nothing (P-19).
 func (n *Node) strangerMessage(l *live, s stanza.Message) {
 	body := textOf(s)
-	if body == "" && !s.HasBody || s.Type == "error" || s.Type == "groupchat" || s.Retracts != "" || s.Reactions != nil {
+	if l.parted || body == "" && !s.HasBody || s.Type == "error" || s.Type == "groupchat" || s.Retracts != "" || s.Reactions != nil {
 		return
 	}
 	left := history.RequestMessage{ID: s.ID, Body: body, Time: time.Now()}
