@@ -78,8 +78,9 @@ type API interface {
 	// to it, or it is accepted.
 	Add(ctx context.Context, address string) (Peer, error)
 
-	// Set changes a setting: nick, status, message, visibility, strangers, mdns,
-	// lock-after, lock-network, discovery-domain, discovery-server, discovery-key, first, last, email, jid
+	// Set changes a setting: nick, status, message, visibility, strangers, typing,
+	// displayed, prelude, mdns, lock-after, lock-network,
+	// discovery-domain, discovery-server, discovery-key, first, last, email, jid
 	// or avatar (the path of a picture).
 	Set(ctx context.Context, key, value string) error
 

@@ -40,6 +40,8 @@ type Node struct {
 	hub     *hub
 	health  health.Set
 
+	fullPrelude atomic.Bool // see settlePrelude
+
 	ctx    context.Context // ends when Close has flushed
 	cancel context.CancelFunc
 	inbox  chan func()

@@ -251,6 +251,7 @@ func closeAll(listeners []net.Listener) {
 }
 
 func (n *Node) openStreams() {
+	n.settlePrelude()
 	user, machine := mdns.Word(rand.Reader), n.settings.Machine
 	if !n.opt.Hold || n.settings.Nick != "" {
 		user, machine = n.ownNames()
@@ -259,17 +260,18 @@ func (n *Node) openStreams() {
 		n.names.add(mdns.InstanceName(user, machine))
 	}
 	n.streams = stream.NewNode(stream.Config{
-		Identity: n.id,
-		Names:    n.names.both,
-		Admit:    n.admit,
-		Handler:  (*handler)(n),
-		Known:    n.names.known,
-		Serves:   servesNamespace,
-		Features: ourFeatures,
-		Acked:    n.acked,
-		AckLate:  n.ackLate,
-		Wire:     n.opt.Wire,
-		Log:      n.log,
+		Identity:    n.id,
+		Names:       n.names.both,
+		Admit:       n.admit,
+		Handler:     (*handler)(n),
+		Known:       n.names.known,
+		Serves:      servesNamespace,
+		Features:    ourFeatures,
+		Acked:       n.acked,
+		AckLate:     n.ackLate,
+		FullPrelude: n.fullPrelude.Load,
+		Wire:        n.opt.Wire,
+		Log:         n.log,
 	})
 }
 

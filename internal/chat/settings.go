@@ -24,7 +24,7 @@ func withDefaults(s *profile.Settings) {
 	for _, d := range []struct {
 		at  *string
 		def string
-	}{{&s.Typing, SettingOff}, {&s.Displayed, SettingOff}, {&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}, {&s.LockAfter, "0"}, {&s.LockNetwork, LockLeave}} {
+	}{{&s.Typing, SettingOff}, {&s.Displayed, SettingOff}, {&s.Prelude, PreludeBare}, {&s.Visibility, VisibleOpen}, {&s.Strangers, StrangersAsk}, {&s.Status, "avail"}, {&s.MDNS, MDNSAuto}, {&s.LockAfter, "0"}, {&s.LockNetwork, LockLeave}} {
 		if *d.at == "" {
 			*d.at = d.def
 		}
@@ -39,6 +39,7 @@ func checkSettings(s profile.Settings) error {
 		{"status", s.Status, "avail away dnd"},
 		{"typing", s.Typing, SettingOn + " " + SettingOff},
 		{"displayed", s.Displayed, SettingOn + " " + SettingOff},
+		{"prelude", s.Prelude, PreludeBare + " " + PreludeFull},
 		{"mdns", s.MDNS, MDNSAuto + " " + MDNSOwn + " " + MDNSAvahi},
 		{"lock-network", s.LockNetwork, LockLeave + " " + LockKeep},
 	} {
@@ -98,6 +99,9 @@ func (n *Node) Set(ctx context.Context, key, value string) error {
 		switch {
 		case key == "strangers", key == "typing", key == "displayed", strings.HasPrefix(key, "lock-"):
 			return nil
+		case key == "prelude":
+			n.settlePrelude()
+			return nil
 		case key == "mdns":
 			n.chooseFinder()
 			return nil
@@ -132,6 +136,11 @@ func change(s *profile.Settings, key, value string) error {
 		s.Typing = value
 	case "displayed":
 		s.Displayed = value
+	case "prelude":
+		s.Prelude = value
+		if err := checkPrelude(*s); err != nil {
+			return err
+		}
 	case "mdns":
 		s.MDNS = value
 	case "lock-after":
@@ -142,7 +151,7 @@ func change(s *profile.Settings, key, value string) error {
 		return changeDomain(s, key, value)
 	default:
 		if !setCard(s, key, value) {
-			return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers, typing, displayed, "+
+			return usage(fmt.Sprintf("there is no setting %q", key), "settings: nick, status, message, visibility, strangers, typing, displayed, prelude, "+
 				"lock-after, lock-network, mdns, discovery-domain, discovery-server, discovery-key, first, last, email, jid, avatar")
 		}
 	}

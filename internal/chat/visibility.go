@@ -117,6 +117,7 @@ func (n *Node) show(value string) error {
 		n.settings, n.port = before, port
 		return err
 	}
+	n.settlePrelude()
 	if n.opt.Passive { // never published; what it says elsewhere is that of its start
 		return nil
 	}

@@ -77,13 +77,14 @@ func completeSetting(_ *cobra.Command, args []string, _ string) ([]cobra.Complet
 		"status":       {"avail", "away", "dnd"},
 		"visibility":   {chat.VisibleOpen, chat.VisibleQuiet, chat.VisibleGhost},
 		"lock-network": {chat.LockLeave, chat.LockKeep},
+		"prelude":      {chat.PreludeBare, chat.PreludeFull},
 		"mdns":         {chat.MDNSAuto, chat.MDNSOwn, chat.MDNSAvahi},
 		"strangers":    {chat.StrangersAsk, chat.StrangersAccept, chat.StrangersRefuse},
 	}
 	switch len(args) {
 	case 0:
 		return []cobra.Completion{
-			"nick", "status", "message", "visibility", "strangers", "mdns", "lock-after", "lock-network",
+			"nick", "status", "message", "visibility", "strangers", "prelude", "mdns", "lock-after", "lock-network",
 			"discovery-domain", "discovery-server", "discovery-key", "first", "last", "email", "jid", "avatar",
 		}, cobra.ShellCompDirectiveNoFileComp
 	case 1:

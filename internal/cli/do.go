@@ -36,6 +36,8 @@ func (a *app) doCommands() []*cobra.Command {
 				"             new names and a new port), ghost (nothing: only who knows your address\n" +
 				"             reaches you). Conversations go on.\n" +
 				"  strangers  people you do not know may: ask, accept (reach you), refuse\n" +
+				"  prelude    bare, or full: your name and the other one's cross the network in clear\n" +
+				"             before TLS, for foreign clients that insist (visibility open only)\n" +
 				"  mdns       who speaks multicast DNS: auto, own (sockets of llchat), avahi (the\n" +
 				"             daemon, which lists fewer people)\n\n" +
 				"With a passphrase (llchat passphrase set):\n\n" +

@@ -24,6 +24,7 @@ type Settings struct {
 	User, Machine         string // the two parts of the instance name
 	Port                  uint16
 	Typing, Displayed     string // on: contacts learn that we write, and what we have seen
+	Prelude               string // full: names before TLS, for foreign software
 	LockAfter             string // minutes without a command, 0: never
 	LockNetwork           string // leave or keep the network while locked
 	MDNS                  string // who speaks multicast DNS for us: auto, own or avahi
@@ -53,7 +54,7 @@ func (s *Settings) fields() []field {
 		text("strangers", &s.Strangers), text("visibility", &s.Visibility),
 		text("user", &s.User), text("machine", &s.Machine),
 		{"port", &s.Port, s.Port == 0},
-		text("typing", &s.Typing), text("displayed", &s.Displayed), text("lock-after", &s.LockAfter), text("lock-network", &s.LockNetwork), text("mdns", &s.MDNS), text("discovery-domain", &s.Domain), text("discovery-server", &s.Server),
+		text("typing", &s.Typing), text("displayed", &s.Displayed), text("prelude", &s.Prelude), text("lock-after", &s.LockAfter), text("lock-network", &s.LockNetwork), text("mdns", &s.MDNS), text("discovery-domain", &s.Domain), text("discovery-server", &s.Server),
 		text("discovery-key", &s.Key), text("discovery-entry", &s.Entry),
 		text("first", &s.First), text("last", &s.Last), text("email", &s.Email), text("jid", &s.JID),
 		{"avatar", &s.Avatar, len(s.Avatar) == 0},

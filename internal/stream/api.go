@@ -58,8 +58,9 @@ type Config struct {
 
 	// FullPrelude puts both names into the headers before TLS as well, where
 	// everybody on the link can read them: for foreign software that insists
-	// (RFC 6120 4.7.2, K3). Off unless the user asks for it.
-	FullPrelude bool
+	// (RFC 6120 4.7.2, K3). Off unless the user asks for it. It is asked anew
+	// for each stream, by any goroutine, and may be nil.
+	FullPrelude func() bool
 
 	// Wire gets every stream element in both directions, with the text and
 	// the names taken out. May be nil.

@@ -115,7 +115,7 @@ func (e *spoken) Unwrap() error { return e.err }
 // clearHeader is our header before TLS. It names nobody, unless Config says
 // that it has to (K3); then to is whom we want to reach, or who called.
 func (n *Node) clearHeader(to string) xmlstream.Header {
-	if !n.cfg.FullPrelude {
+	if n.cfg.FullPrelude == nil || !n.cfg.FullPrelude() {
 		return xmlstream.Header{}
 	}
 	if !fitName(to) {

@@ -254,7 +254,7 @@ func TestK3_FullPrelude(t *testing.T) {
 	const called = " from='alice@kite' to='bob@reef'"
 	for _, full := range []bool{true, false} {
 		bubble(t, func(t *testing.T) {
-			set := func(c *Config) { c.FullPrelude = full }
+			set := func(c *Config) { c.FullPrelude = func() bool { return full } }
 			alice, bob := newSide(t, aliceID(), "alice@kite", set), newSide(t, bobID(), "bob@reef", set)
 			m := knock(t, bob)
 			m.say("<stream:stream " + streamNS + called + " version='1.0'>")
