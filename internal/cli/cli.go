@@ -127,6 +127,7 @@ func wantsJSON(args []string) bool {
 
 func (a *app) root() *cobra.Command {
 	var opt nodeFlags
+	var version bool
 	root := a.command(spec{
 		use:   "llchat",
 		short: "Chat with the people on this network, encrypted, without a server",
@@ -138,14 +139,16 @@ func (a *app) root() *cobra.Command {
 		example: "llchat\nllchat demo\nllchat send bob 'lunch?'",
 		most:    -1,
 		run: func(ctx context.Context, args []string) error {
-			if len(args) > 0 {
+			switch {
+			case version:
+				_, err := fmt.Fprintf(a.Stdout, "llchat %s\n", a.Version)
+				return err
+			case len(args) > 0:
 				return a.noCommand(args[0])
 			}
 			return a.window(ctx, opt)
 		},
 	})
-	root.Version = a.Version
-	root.SetVersionTemplate("llchat {{.Version}}\n")
 	f := root.PersistentFlags()
 	f.StringVar(&a.profile, "profile", "", "`NAME|DIR` the profile: one identity (LLCHAT_HOME moves all of them)")
 	f.StringArrayVar(&a.interfaces, "interface", nil, "`NAME` use only this network interface (repeatable)")
@@ -157,7 +160,7 @@ func (a *app) root() *cobra.Command {
 		[]cobra.Completion{"error", "warn", "info", "debug"}, cobra.ShellCompDirectiveNoFileComp))
 	f.StringVar(&a.secretFile, "passphrase-file", "", "`FILE` the passphrase is its first line (- is standard input)")
 	opt.add(root)
-	root.Flags().Bool("version", false, "the version of llchat")
+	root.Flags().BoolVar(&version, "version", false, "the version of llchat")
 	root.Flags().VarPF((*helpFlag)(&a.help), "help", "h", "this help").NoOptDefVal = "true"
 	root.SetFlagErrorFunc(a.flagError)
 	root.AddCommand(a.nodeCommands()...)
