@@ -187,14 +187,19 @@ func (m *model) tryAgain() tea.Cmd {
 }
 
 // retry sends a message that failed as a new one; it goes when that is there.
+// One to a key that was replaced goes to the new one: its conversation opens.
 func (m *model) retry(failed *chat.Message) tea.Cmd {
 	key, id := m.open, failed.ID
 	m.unpick()
 	end := m.toNewest(m.current())
-	return tea.Batch(end, m.do(func() error {
-		_, err := m.api.Retry(m.ctx, key, id)
-		return err
-	}))
+	return tea.Batch(end, func() tea.Msg {
+		sent, err := m.api.Retry(m.ctx, key, id)
+		done := doneMsg{err: err}
+		if to := sent.Peer.String(); err == nil && !sent.Peer.IsZero() && to != key {
+			done.open = to
+		}
+		return done
+	})
 }
 
 // do runs a call of the engine and says what came of it.

@@ -318,6 +318,10 @@ func (b *bubble) reason() {
 		segs = append(segs, ink.T(ink.Err, safetext.Error(b.l.Reason)), ink.L(ink.Mut, " · "))
 	}
 	switch {
+	case b.l.Reason == chat.ReasonReplaced && b.ground == 0:
+		segs = append(segs, ink.L(ink.Acc, "Alt+R"), ink.L(ink.Mut, " sends it to the new key"))
+	case b.l.Reason == chat.ReasonReplaced:
+		segs = append(segs, ink.O(ink.Acc, hintsReplaced[0].key), ink.L(ink.Fg, " "), ink.O(ink.Fg, hintsReplaced[0].does))
 	case b.ground != 0:
 		for i, h := range hintsFailed[:4] {
 			if i > 0 {

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	tea "charm.land/bubbletea/v2"
 
 	"llchat/internal/chat"
@@ -59,7 +61,7 @@ func (m *model) cardKey(k tea.KeyPressMsg) tea.Cmd {
 		m.onCard = false
 		return nil
 	}
-	act := name == "b" || name == "a" && m.cardOf() == requestCard
+	act := slices.ContainsFunc(m.cardKeys(), func(h hint) bool { return h.key.String() == name })
 	if !act || !m.armed() {
 		if k.Text != "" {
 			m.typedAt = m.now() // a letter of a sentence, not an answer
@@ -71,8 +73,11 @@ func (m *model) cardKey(k tea.KeyPressMsg) tea.Cmd {
 	}
 	m.onCard = false
 	m.note.on = false
-	if name == "a" {
+	switch name {
+	case "a":
 		return m.accept(m.open)
+	case "o", "n":
+		return m.startDecision(name)
 	}
 	return m.block(m.open)
 }
@@ -80,10 +85,13 @@ func (m *model) cardKey(k tea.KeyPressMsg) tea.Cmd {
 // cardKeys is what the footer says about the card.
 func (m *model) cardKeys() []hint {
 	keys := []hint{{ink.Const("b"), ink.Const("block")}, {ink.Const("Esc"), ink.Const("later")}}
-	if m.cardOf() == requestCard {
+	switch {
+	case m.cardOf() == requestCard:
 		return append([]hint{{ink.Const("a"), ink.Const("accept")}}, keys...)
+	case m.claimed() == nil || m.claimed().peer.Trust == chat.Verified:
+		return append([]hint{otherPerson}, keys...)
 	}
-	return keys
+	return append([]hint{otherPerson, newKey}, keys...)
 }
 
 // cardCache keeps the rows of the card that is on the screen.
@@ -170,20 +178,24 @@ func requestBodies(r *chat.Request) []safetext.Text {
 func (m *model) fillConflict(b *box, e *entry) {
 	b.title(ink.L(b.accent(), "Not the same key"))
 	b.blank()
-	name := e.name
-	if of := m.book.get(e.peer.Of.String()); of != nil {
+	name, of := e.name, m.claimed()
+	if of != nil {
 		name = of.name
 	}
 	b.row(ink.L(ink.Fg, "This calls itself "), ink.T(ink.Fg|ink.Bold, name), ink.L(ink.Fg, " but has another key."))
 	b.text(ink.L(ink.Fg, "Nothing is sent to it, and what it writes is thrown away. Either"), 3)
 	b.blank()
 	b.text(ink.L(ink.Fg, "1  the person you know reinstalled or has a new device, or"), 2)
-	b.text(ink.L(ink.Fg, "2  somebody on this network pretends to be that person."), 2)
+	b.text(ink.L(ink.Fg, "2  it is another person with the same name, or"), 2)
+	b.text(ink.L(ink.Fg, "3  somebody on this network pretends to be the one you know."), 2)
 	b.blank()
 	b.fingerprint(ink.L(ink.OK, "accepted  "), e.peer.Of)
 	b.fingerprint(ink.L(ink.Err, "this one  "), e.peer.Fingerprint)
 	b.blank()
 	b.text(ink.L(ink.Mut, "Ask the person in another way: a call, or a walk over."), 2)
+	if of != nil && of.peer.Trust == chat.Verified {
+		b.text(ink.L(ink.Mut, "A verified contact gets a new key only after that was compared, and this llchat cannot compare keys yet."), 3)
+	}
 	b.blank()
 }
 
@@ -337,6 +349,15 @@ func (b *box) fingerprint(label ink.Seg, pin identity.Pin) {
 	}
 }
 
+// width is that of our own words, which are ASCII.
+func width(segs []ink.Seg) int {
+	n := 0
+	for _, s := range segs {
+		n += len(s.String())
+	}
+	return n
+}
+
 // close draws the keys and the lower border.
 func (b *box) close(keys []hint) []ink.Line {
 	style := ink.Mut
@@ -359,8 +380,14 @@ func (b *box) close(keys []hint) []ink.Line {
 	case b.bare:
 		gap = ink.L(ink.Fg, "  ")
 	}
+	used := width(segs)
 	for _, k := range keys {
-		segs = append(segs, ink.O(style, k.key), ink.L(ink.Fg, " "), ink.O(ink.Fg, k.does), gap)
+		next := []ink.Seg{ink.O(style, k.key), ink.L(ink.Fg, " "), ink.O(ink.Fg, k.does), gap}
+		if used+width(next)-len(gap.String()) > b.inner && len(segs) > 0 {
+			b.row(segs...)
+			segs, used = nil, 0
+		}
+		segs, used = append(segs, next...), used+width(next)
 	}
 	b.row(segs...)
 	if !b.bare {

@@ -46,7 +46,8 @@ var settings = []option{
 
 var commands = []command{
 	{ink.Const("/msg"), ink.Const("PERSON [TEXT]"), ink.Const("write to somebody"), true, 1, nil},
-	{ink.Const("/accept"), ink.Const("[PERSON]"), ink.Const("let somebody who asks write to you"), true, 0, nil},
+	{ink.Const("/accept"), ink.Const("[PERSON] [as NAME]"), ink.Const("let somebody who asks write to you; as: under your own name for them"), true, 0, nil},
+	{ink.Const("/trust"), ink.Const("[KEY] NAME"), ink.Const("a key in conflict is the new one of your contact NAME"), false, 1, nil},
 	{ink.Const("/block"), ink.Const("[PERSON]"), ink.Const("hear no more of a key"), true, 0, nil},
 	{ink.Const("/info"), ink.Const("[PERSON]"), ink.Const("what is known of somebody: key, addresses, last seen"), true, 0, nil},
 	{ink.Const("/add"), ink.Const("ADDRESS"), ink.Const("reach somebody by address, where nobody can be found"), false, 1, nil},
@@ -146,7 +147,9 @@ func (m *model) run(name, rest string) tea.Cmd {
 	case "/msg":
 		return m.message(rest)
 	case "/accept":
-		return m.accept(m.personOr(rest))
+		return m.acceptAny(rest)
+	case "/trust":
+		return m.trust(rest)
 	case "/block":
 		return m.block(m.personOr(rest))
 	case "/search":
@@ -193,7 +196,7 @@ func (m *model) lastWord(name, rest string) tea.Cmd {
 	if m.open == "" {
 		return m.say(ink.L(ink.Fg, "choose who to write to: "), ink.L(ink.Acc, "Ctrl+K"))
 	}
-	if lock := m.lockOf(); !lock.IsEmpty() && name != "/show" {
+	if lock := m.lockOf(); !lock.IsEmpty() && name != "/show" && (name != "/retry" || !m.replaced()) {
 		return m.say(ink.L(ink.Err, "locked: "), ink.O(ink.Fg, lock))
 	}
 	switch name {

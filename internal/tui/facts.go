@@ -147,10 +147,28 @@ func peerFacts(b *book, e *entry, now time.Time) []fact {
 	} else {
 		out = append(out, keyFact(p.Fingerprint))
 	}
+	out = append(out, keysBefore(b, p)...)
 	out = append(out, claimFacts(p)...)
 	out = append(out, whereFacts(p, now)...)
 	if n := len(b.conflicts(p.Fingerprint)); n > 0 && p.Contact() {
 		out = append(out, told(ink.Const("conflict"), ink.Err, ink.N(ink.Fg, n), ink.L(ink.Fg, " other key claims this name")))
+	}
+	return out
+}
+
+// keysBefore are the keys that a contact had before this one, and whose place a
+// retired one has left.
+func keysBefore(b *book, p *chat.Peer) []fact {
+	var out []fact
+	for _, e := range b.order {
+		if e.peer.Trust == chat.Retired && e.peer.ReplacedBy == p.Fingerprint && !p.Fingerprint.IsZero() {
+			f := known(ink.Const("key before"), ink.T(ink.Fg, e.label), ink.L(ink.Mut, " retired"))
+			f.hint = ink.T(ink.Mut, safetext.Line("/msg "+quote(e.name.String())+" shows what was written with it"))
+			out = append(out, f)
+		}
+	}
+	if now := b.get(p.ReplacedBy.String()); !p.ReplacedBy.IsZero() && now != nil {
+		out = append(out, known(ink.Const("replaced by"), ink.T(ink.Fg, now.label), ink.L(ink.Fg, " "), ink.T(ink.Fg|ink.Bold, now.name)))
 	}
 	return out
 }

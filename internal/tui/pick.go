@@ -277,6 +277,8 @@ var (
 	hintInfo   = hint{ink.Const("i"), ink.Const("info")}
 	hintBack   = hint{ink.Const("Esc"), ink.Const("back")}
 
+	hintsReplaced = []hint{{ink.Const("r"), ink.Const("send to the new key")}, hintCopy, hintInfo, hintChoose, hintBack}
+
 	hintsFailed = []hint{
 		{ink.Const("r"), ink.Const("try again")},
 		{ink.Const("k"), ink.Const("keep")},
@@ -301,8 +303,11 @@ func (m *model) pickHints() []hint {
 		return []hint{hintInfo, hintChoose, hintBack}
 	}
 	ours, open := l.Direction == chat.Out, m.lockOf().IsEmpty()
-	if ours && l.State == chat.Failed && open {
+	switch {
+	case ours && l.State == chat.Failed && open:
 		return hintsFailed
+	case ours && l.State == chat.Failed && m.replaced():
+		return hintsReplaced
 	}
 	hints := make([]hint, 0, 9)
 	if l.Spoiler && m.current().shown[l.Row] {

@@ -175,7 +175,8 @@ func (p *plain) event(ev chat.Event) {
 		}
 	case chat.ConflictNotice:
 		p.print("ALARM another key claims the name ", b.OfName, ": key ", groups(b.Fingerprint),
-			". nothing is sent to it. /block ", b.Fingerprint.Label(), " hides it")
+			". nothing is sent to it. ask that person in another way. another person: /accept ", b.Fingerprint.Label(),
+			" as NAME. a new key of your contact: /trust ", b.Fingerprint.Label(), " and the contact's name. neither: /block ", b.Fingerprint.Label())
 	case chat.HealthNotice:
 		p.trouble(b)
 	case chat.Resync:

@@ -185,7 +185,8 @@ func TestPlainEvents(t *testing.T) {
 			{kai, "gone: kai, unproven\n"},
 			{
 				chat.ConflictNotice{Fingerprint: pinOf("mallory"), OfName: safetext.Name("grace")},
-				"ALARM another key claims the name grace: key " + strings.Join(pinOf("mallory").Groups(), " ") + ". nothing is sent to it. /block c0a49776 hides it\n",
+				"ALARM another key claims the name grace: key " + strings.Join(pinOf("mallory").Groups(), " ") + ". nothing is sent to it. ask that person in another way. another person: /accept c0a49776 as NAME. " +
+					"a new key of your contact: /trust c0a49776 and the contact's name. neither: /block c0a49776\n",
 			},
 			{chat.Resync{Seq: 7}, "note: some events were missed; /who shows who is here now\n"},
 		} {

@@ -58,7 +58,9 @@ func (p *plain) command(line string) error {
 	case "/msg":
 		return p.msg(rest)
 	case "/accept":
-		return p.judge(rest, p.api.Accept)
+		return p.accept(rest)
+	case "/trust":
+		return p.trust(rest)
 	case "/block":
 		return p.judge(rest, p.api.Block)
 	case "/info":

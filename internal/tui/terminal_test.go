@@ -171,6 +171,8 @@ func TestGolden(t *testing.T) {
 		{"talk", bob, nil},
 		{"request", []string{"alt+a"}, nil},
 		{"conflict", []string{"ctrl+k", "g", "r", "down", "enter"}, nil},
+		{"conflict-pinned", []string{"ctrl+k", "j", "u", "down", "enter"}, conflictWithJudy},
+		{"retired", []string{"ctrl+k", "(", "o", "l", "d", "enter", "up"}, retiredKey},
 		{"people", []string{"ctrl+k"}, nil},
 		{"help", []string{"f1"}, nil},
 		{"menu", append(append([]string{}, bob...), "/"), nil},
@@ -222,6 +224,24 @@ func TestGolden(t *testing.T) {
 			})
 		}
 	}
+}
+
+// conflictWithJudy adds another key that claims the name of a pinned contact.
+func conflictWithJudy(f *fake) {
+	p := peerOf("judy", chat.Conflict, chat.Online)
+	p.Fingerprint, p.Of = pinOf("judith"), pinOf("judy")
+	p.Key = p.Fingerprint.String()
+	f.peers = append(f.peers, p)
+}
+
+// retiredKey adds the key that judy had before, with what waited for it.
+func retiredKey(f *fake) {
+	p := peerOf("judy (old)", chat.Retired, chat.Offline)
+	p.ReplacedBy = pinOf("judy")
+	f.peers = append(f.peers, p)
+	m := f.message("judy (old)", chat.Out, "see you at the station", chat.Failed)
+	m.Reason = chat.ReasonReplaced
+	f.keep(m)
 }
 
 func empty(f *fake) { f.peers, f.requests = nil, nil }
