@@ -45,11 +45,7 @@ func TestCompletion(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	for args, want := range map[string]string{
 		"s":                    "search send set status",
-<<<<<<< internal/cli/complete_test.go
 		"set ":                 "nick status message visibility strangers prelude mdns lock-after lock-network discovery-domain discovery-server discovery-key first last email jid avatar",
-=======
-		"set ":                 "nick status message visibility strangers mdns lock-after lock-network discovery-domain discovery-server discovery-key first last email jid avatar",
->>>>>>> /tmp/ll/b.new
 		"set status ":          "avail away dnd",
 		"set strangers ":       "ask accept refuse",
 		"set nick ":            "",
