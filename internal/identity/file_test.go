@@ -258,6 +258,41 @@ func TestLoadReplacesNothing(t *testing.T) {
 	}
 }
 
+// The file is gone and the rest of the profile is there: no new identity, which
+// every contact would take for a stranger (P-26).
+func TestLoadWithLostIdentity(t *testing.T) {
+	there := []byte("x")
+	tests := []struct {
+		name    string
+		content map[string][]byte
+		refused string
+	}{
+		{"pins", map[string][]byte{"trust": there}, "trust"},
+		{"empty pins", map[string][]byte{"trust": {}}, "trust"},
+		{"older pins", map[string][]byte{"trust.1": there}, "trust.1"},
+		{"history", map[string][]byte{"history.db": there}, "history.db"},
+		{"key of a profile that ran", map[string][]byte{"key": there, "config": there}, "key"},
+		{"passphrase before the first start", map[string][]byte{"key": there}, ""},
+		{"settings before the first start", map[string][]byte{"config": there}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &files{content: tt.content}
+			id, created, err := Load(f)
+			if tt.refused == "" {
+				if err != nil || !created {
+					t.Errorf("created %v, %v", created, err)
+				}
+				return
+			}
+			e, ok := errors.AsType[*Error](err)
+			if id != nil || created || f.creates != 0 || !ok || e.Hint == "" || !strings.Contains(e.Problem, tt.refused) {
+				t.Errorf("created %v, %d writes, %v", created, f.creates, err)
+			}
+		})
+	}
+}
+
 // What could not be stored must not be used: others would pin it in vain.
 func TestLoadNeedsTheDisk(t *testing.T) {
 	f := &files{content: map[string][]byte{}, createErr: errors.New("disk full")}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // fileName is the file of a profile that holds the Identity.
@@ -18,8 +19,14 @@ type Store interface {
 	Create(name string, data []byte) error
 }
 
-// Load reads the identity of a profile. Only when the file does not exist it
-// makes one; any other trouble is an error and nothing is replaced. created
+// remains are the files that show that a profile had an identity: each group of
+// them comes only after that. A key alone does not: a passphrase may be set
+// before the first start.
+var remains = [][]string{{"trust"}, {"trust.1"}, {"history.db"}, {"key", "config"}}
+
+// Load reads the identity of a profile. Only when the file does not exist, and
+// nothing shows that it once did, it makes one; any other trouble is an error
+// and nothing is replaced: to contacts a new identity is a stranger. created
 // tells the first start.
 func Load(s Store) (id *Identity, created bool, err error) {
 	text, err := s.Read(fileName, maxFile)
@@ -39,6 +46,9 @@ func Load(s Store) (id *Identity, created bool, err error) {
 }
 
 func create(s Store) (*Identity, error) {
+	if name, lost := lost(s); lost {
+		return nil, &Error{Problem: "the file is gone, though " + name + " is there", Hint: hintGone}
+	}
 	id, err := Generate()
 	if err != nil {
 		return nil, err
@@ -50,4 +60,19 @@ func create(s Store) (*Identity, error) {
 		return nil, fmt.Errorf("create identity: %w", err)
 	}
 	return id, nil
+}
+
+// lost reports whether there was an identity before, and what shows it.
+func lost(s Store) (name string, lost bool) {
+	// A file that cannot be read, or not in no octets, is there.
+	there := func(name string) bool {
+		_, err := s.Read(name, 0)
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	for _, group := range remains {
+		if !slices.ContainsFunc(group, func(name string) bool { return !there(name) }) {
+			return group[0], true
+		}
+	}
+	return "", false
 }
