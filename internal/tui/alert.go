@@ -154,7 +154,7 @@ func (m *model) healthNews(h chat.HealthNotice) {
 	if h.Gone {
 		delete(m.away, h.Code)
 		if old.Text != "" {
-			m.record(m.now(), ink.L(ink.OK, "over: "), ink.T(ink.Mut, safetext.Line(old.Text)))
+			m.record(m.now(), ink.L(ink.Acc, "over: "), ink.T(ink.Mut, safetext.Line(old.Text)))
 		}
 		return
 	}

@@ -47,7 +47,7 @@ func netFacts(s *chat.Status, items []health.Item, loaded bool) []fact {
 				segs = append(segs, ink.L(ink.Mut, "  "), ink.T(ink.Mut, safetext.Line(a)))
 			}
 		}
-		out = append(out, told(wordOK, ink.OK, segs...))
+		out = append(out, told(wordOK, ink.Acc, segs...))
 	}
 	if loaded && len(s.Interfaces) == 0 && !has(items, "no-network") {
 		out = append(out, told(wordNone, ink.Err, ink.L(ink.Fg, "no usable network: connect to one, llchat goes on by itself")))
@@ -77,9 +77,9 @@ func seenAs(s *chat.Status, works bool) fact {
 	case !s.Ready:
 		return told(wordSoon, ink.New, ink.L(ink.Fg, "taking a name on the network"))
 	case s.Visibility == "quiet":
-		return told(wordOK, ink.OK, ink.L(ink.Fg, "others see you as "), ink.T(ink.Fg|ink.Bold, s.Name), ink.L(ink.Fg, ", no name and no status (quiet)"))
+		return told(wordOK, ink.Acc, ink.L(ink.Fg, "others see you as "), ink.T(ink.Fg|ink.Bold, s.Name), ink.L(ink.Fg, ", no name and no status (quiet)"))
 	}
-	return told(wordOK, ink.OK, ink.L(ink.Fg, "others can find you as "), ink.T(ink.Fg|ink.Bold, s.Name))
+	return told(wordOK, ink.Acc, ink.L(ink.Fg, "others can find you as "), ink.T(ink.Fg|ink.Bold, s.Name))
 }
 
 // healthFacts are what is wrong, each with what to do.
@@ -132,7 +132,7 @@ func keyFact(pin identity.Pin) fact {
 }
 
 // peerFacts are all that is known of somebody.
-func peerFacts(b *book, e *entry, now time.Time) []fact {
+func peerFacts(b *book, e *entry, pic picture, now time.Time) []fact {
 	p := &e.peer
 	s := standingOf(p)
 	out := []fact{known(ink.Const("trust"), ink.O(s.style, s.long))}
@@ -149,6 +149,7 @@ func peerFacts(b *book, e *entry, now time.Time) []fact {
 	}
 	out = append(out, keysBefore(b, p)...)
 	out = append(out, claimFacts(p)...)
+	out = append(out, pictureFacts(p, pic)...)
 	out = append(out, whereFacts(p, now)...)
 	if n := len(b.conflicts(p.Fingerprint)); n > 0 && p.Contact() {
 		out = append(out, told(ink.Const("conflict"), ink.Err, ink.N(ink.Fg, n), ink.L(ink.Fg, " other key claims this name")))

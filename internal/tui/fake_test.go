@@ -25,6 +25,7 @@ type fake struct {
 	requests []chat.Request
 	lines    map[string][]chat.Message
 	drafts   map[string]chat.Writing
+	pictures map[string][]byte
 	looked   []string   // what Focus was told
 	viewed   [][]string // what View was told
 	calls    []string
@@ -232,7 +233,14 @@ func (f *fake) Draft(_ context.Context, key string) (chat.Writing, error) {
 	return f.drafts[key], nil
 }
 
-func (f *fake) Avatar(context.Context, string) ([]byte, error) { return nil, nil }
+func (f *fake) Avatar(_ context.Context, who string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pictures[who] == nil {
+		return nil, &chat.Error{Code: chat.CodeNoSuch, Text: "there is no picture"}
+	}
+	return f.pictures[who], nil
+}
 
 func (f *fake) SetDraft(_ context.Context, key string, w chat.Writing) error {
 	f.mu.Lock()

@@ -38,7 +38,7 @@ func helpLines() []helpLine {
 		{style: ink.Mut, word: ink.Const("sent"), text: ink.Const("on its way, no receipt yet")},
 		{style: ink.New, word: ink.Const("sent, no receipt"), text: ink.Const("the other program does not say whether it has it")},
 		{style: ink.Mut, word: ink.Const("delivered"), text: ink.Const("on the other device's disk")},
-		{style: ink.OK, word: ink.Const("read"), text: ink.Const("the person saw it")},
+		{style: ink.Acc, word: ink.Const("read"), text: ink.Const("the person saw it")},
 		{style: ink.Err, word: ink.Const("not sent"), text: ink.Const("with the reason; Alt+R tries again")},
 		{style: ink.Mut, word: ink.Const("edited"), text: ink.Const("the text was corrected; ↑ then i shows what it was")},
 		{style: ink.Mut, word: ink.Const("taken back"), text: ink.Const("the author wants it unsaid")},

@@ -252,6 +252,8 @@ func (m *model) answer(msg tea.Msg) tea.Cmd {
 		m.gotLater(msg)
 	case foundMsg:
 		return m.gotFound(msg)
+	case pictureMsg:
+		m.leaf.picture = picture(msg)
 	case versionsMsg:
 		return m.gotVersions(msg)
 	case sentMsg:

@@ -17,6 +17,7 @@ type page struct {
 
 	row      int64 // of the message
 	versions []chat.Version
+	picture  picture // of whom
 }
 
 type pageKind int
@@ -50,7 +51,7 @@ func (m *model) info(rest string) tea.Cmd {
 		}
 		return m.startFinder(rest)
 	}
-	return m.startPage(personPage, key)
+	return tea.Batch(m.startPage(personPage, key), m.picture(key))
 }
 
 func (m *model) pageKey(k tea.KeyPressMsg) tea.Cmd {
@@ -156,7 +157,7 @@ func (m *model) personRows(s *sheet) {
 	st := standingOf(&e.peer)
 	s.row(ink.L(ink.Fg, "   "), m.mark(st.mark, st.style), ink.L(ink.Fg, " "), ink.T(ink.Fg|ink.Bold, e.name))
 	s.row()
-	s.facts(m.method, factMargin, peerFacts(m.book, e, m.now()))
+	s.facts(m.method, factMargin, peerFacts(m.book, e, m.leaf.picture, m.now()))
 	s.row()
 	s.wrap(m.method, 3, ink.L(ink.Mut, "Name, nick and message are claims; the key is not. Compare it in person, or on a call where you know the voice."))
 }

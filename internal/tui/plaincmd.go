@@ -214,20 +214,23 @@ func (p *plain) facts(before string, facts []fact) {
 func (p *plain) info(rest string) error {
 	who, _ := person(rest)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	key, err := p.to, error(nil)
 	if who != "" {
 		key, err = p.key(who)
 	}
+	p.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	pic := pictureOf(p.ctx, p.api, key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	e := p.peers.get(key)
 	if e == nil {
 		return &chat.Error{Code: chat.CodeNoSuch, Text: "nobody here is called " + safetext.Name(who).String(), Hint: "/who lists who is here"}
 	}
 	p.print("info: ", e.name, ", ", wordOf(&e.peer))
-	p.facts("info: ", peerFacts(p.peers, e, time.Now()))
+	p.facts("info: ", peerFacts(p.peers, e, pic, time.Now()))
 	return nil
 }
 

@@ -109,7 +109,7 @@ func stateWord(m *chat.Message) (ink.Own, ink.Style) {
 	case chat.Delivered:
 		return ink.Const("delivered"), ink.Mut
 	case chat.Displayed:
-		return ink.Const("read"), ink.OK
+		return ink.Const("read"), ink.Acc
 	case chat.Failed:
 		return ink.Const("not sent"), ink.Err
 	}
