@@ -1,6 +1,12 @@
 package safetext
 
-import "unicode"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
+)
 
 // pictographs is the property Extended_Pictographic of UTS #51, which begins
 // every part of an emoji sequence. A test compares it with the tables of the
@@ -181,3 +187,23 @@ func skinTone(r rune) bool { return 0x1f3fb <= r && r <= 0x1f3ff }
 func keycapBase(r rune) bool {
 	return '0' <= r && r <= '9' || r == '#' || r == '*'
 }
+
+// IsEmoji reports whether s is one emoji, as it may be shown: a pictograph or a
+// sequence of them, a keycap or a flag.
+func IsEmoji(s string) bool {
+	g := graphemes.FromString(s)
+	if !g.Next() || len(g.Value()) != len(s) || Line(s).String() != s {
+		return false
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	switch second, _ := utf8.DecodeRuneInString(s[size:]); {
+	case regional(first):
+		return regional(second)
+	case keycapBase(first):
+		return strings.HasSuffix(s, string(keycap))
+	}
+	return pictograph(first)
+}
+
+// regional reports whether two like r make a flag.
+func regional(r rune) bool { return 0x1f1e6 <= r && r <= 0x1f1ff }
