@@ -32,18 +32,18 @@ func checkText(text string) error {
 		return usage("the message is empty", "")
 	case len(text) > maxBody:
 		return usage(fmt.Sprintf("the message has %d octets, more than the %d that fit", len(text), maxBody),
-			"send it as a file")
+			fmt.Sprintf("split it: %d octets at most in one message", maxBody))
 	case !utf8.ValidString(text):
-		return usage("the message is not UTF-8 text", "send it as a file")
+		return usage("the message is not UTF-8 text", "convert it first: iconv -t UTF-8 does")
 	}
 	if size := len(xmlstream.AppendText(nil, text)); size > maxEscaped {
 		return usage(fmt.Sprintf("the message becomes %d octets of XML, more than the %d that fit", size, maxEscaped),
-			"send it as a file")
+			"split it: a sign such as & or < takes more than one octet of them")
 	}
 	for _, r := range text {
 		if !xmlstream.ValidChar(r) {
 			return usage(fmt.Sprintf("the message has a character that XML cannot carry (U+%04X)", r),
-				"remove it, or send the text as a file")
+				"remove it: only text can be sent")
 		}
 	}
 	return nil

@@ -167,8 +167,12 @@ func (n *Node) queueLater(h history.Message) <-chan written {
 
 // draft is what was written as it is stored.
 func (n *Node) draft(w Writing) history.Message {
+	id := w.ID
+	if id == "" {
+		id = stanza.NewID()
+	}
 	return history.Message{
-		ID: stanza.NewID(), Direction: history.Out, State: history.Queued, Time: time.Now(),
+		ID: id, Direction: history.Out, State: history.Queued, Time: time.Now(),
 		Kind: w.kind(), Body: w.Text, Spoiler: w.Spoiler, Hint: w.Hint,
 		Target: w.Replaces + w.Retracts + w.Reacts, Emoji: w.Emoji,
 	}

@@ -18,8 +18,9 @@ import (
 	"llchat/internal/trust"
 )
 
-// errClosed is what a call gets from a node that has ended.
-var errClosed = errors.New("chat: the node has ended")
+// ErrEnded is what a call gets from a node that has ended. Nothing but another
+// node of the profile knows whether what was asked for is done.
+var ErrEnded = &Error{Code: CodeError, Text: "the running node ended", Hint: "start it again: llchat daemon"}
 
 // inboxSize bounds the commands and stanzas that wait for the engine. When it
 // is full, callers and stream readers wait, which slows the peer, not us.
@@ -155,7 +156,7 @@ func (n *Node) call(ctx context.Context, f func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-n.ctx.Done():
-		return errClosed
+		return ErrEnded
 	}
 	select {
 	case err := <-result:
@@ -166,7 +167,7 @@ func (n *Node) call(ctx context.Context, f func() error) error {
 	case err := <-result:
 		return err
 	default:
-		return errClosed
+		return ErrEnded
 	}
 }
 

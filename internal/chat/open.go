@@ -323,7 +323,7 @@ func (n *Node) Ready(ctx context.Context) (Status, error) {
 	case <-ctx.Done():
 		return Status{}, ctx.Err()
 	case <-n.ctx.Done():
-		return Status{}, errClosed
+		return Status{}, ErrEnded
 	}
 }
 

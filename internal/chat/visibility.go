@@ -94,7 +94,7 @@ func (n *Node) setVisibility(ctx context.Context, value string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-n.ctx.Done():
-			return errClosed
+			return ErrEnded
 		}
 	}
 	return nil

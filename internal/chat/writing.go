@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"llchat/internal/history"
 	"llchat/internal/identity"
+	"llchat/internal/safetext"
 	"llchat/internal/stanza"
 )
 
 // Writing is what somebody writes into a conversation: a text, or something
 // about a message that is there. Messages are named by their first ids.
 type Writing struct {
+	// ID is the id that the message is to have, 32 lower-case hex digits; without
+	// one the node chooses it. What was written under it before, to the same
+	// person and with the same text, is answered in place of being sent again.
+	ID   string `json:"id,omitempty"`
 	Text string `json:"text,omitempty"`
 	// Reply is the message that Text answers.
 	Reply string `json:"reply,omitempty"`
@@ -36,6 +42,9 @@ type Writing struct {
 // maxHint bounds the words over a spoiler.
 const maxHint = 255
 
+// idLen is how long the ids of our messages are (README 5.7).
+const idLen = 32
+
 // kind is what is to be stored of it.
 func (w Writing) kind() history.Kind {
 	switch {
@@ -49,8 +58,8 @@ func (w Writing) kind() history.Kind {
 	return history.Chat
 }
 
-// check refuses what cannot be sent as it is, and what says two things.
-func (w Writing) check() error {
+// Check refuses what cannot be sent as it is, and what says two things.
+func (w Writing) Check() error {
 	said := 0
 	for _, id := range []string{w.Replaces, w.Retracts, w.Reacts} {
 		if id != "" {
@@ -59,6 +68,8 @@ func (w Writing) check() error {
 	}
 	bare := w.Retracts != "" || w.Reacts != ""
 	switch {
+	case w.ID != "" && !isID(w.ID):
+		return usage("an id has 32 lower-case hex digits", "")
 	case said > 1 || bare && (w.Text != "" || w.Reply != "" || w.Spoiler) || w.Replaces != "" && w.Reply != "":
 		return usage("a message is one thing: a text, a reply, a correction, a retraction or a reaction", "")
 	case len(w.Hint) > maxHint || strings.ContainsAny(w.Hint, "\r\n") || !utf8.ValidString(w.Hint):
@@ -76,8 +87,8 @@ func checkEmoji(set []string) error {
 		return usage(fmt.Sprintf("more than %d reactions to one message", stanza.MaxReactions), "")
 	}
 	for _, e := range set {
-		if e == "" || len(e) > stanza.MaxReaction || checkText(e) != nil || strings.ContainsAny(e, " \n") {
-			return usage(fmt.Sprintf("%q is no reaction", e), "use one emoji")
+		if len(e) > stanza.MaxReaction || !safetext.IsEmoji(e) {
+			return usage(fmt.Sprintf("%s is no reaction", strconv.QuoteToGraphic(safetext.Error(e).String())), "use one emoji")
 		}
 	}
 	return nil
@@ -91,7 +102,7 @@ func (n *Node) Send(ctx context.Context, who, text string) (Message, error) {
 // Write implements API.
 func (n *Node) Write(ctx context.Context, who string, w Writing) (Message, error) {
 	w.Text = strings.ReplaceAll(w.Text, "\r\n", "\n")
-	if err := w.check(); err != nil {
+	if err := w.Check(); err != nil {
 		return Message{}, err
 	}
 	var answer <-chan written
@@ -130,7 +141,7 @@ func (n *Node) await(answer <-chan written) (Message, error) {
 	case a := <-answer:
 		return a.Message, a.err
 	default:
-		return Message{}, errClosed
+		return Message{}, ErrEnded
 	}
 }
 
@@ -149,6 +160,13 @@ func (n *Node) queue(pin identity.Pin, w Writing) (Message, error) {
 func (n *Node) entrust(pin identity.Pin, w Writing) (<-chan written, error) {
 	h := n.draft(w)
 	h.Peer = pin
+	if w.ID != "" {
+		if m, ok, err := n.writtenBefore(pin, w); ok || err != nil {
+			answer := make(chan written, 1)
+			answer <- written{m, err}
+			return answer, nil
+		}
+	}
 	if w.Reply != "" {
 		if err := n.quote(&h, w.Reply); err != nil {
 			return nil, writingError(err)
@@ -165,6 +183,28 @@ func (n *Node) entrust(pin identity.Pin, w Writing) (<-chan written, error) {
 	answer <- written{Message: n.publishOutcome(out)}
 	n.afterwards(func() { n.deliver(pin) })
 	return answer, nil
+}
+
+// writtenBefore finds what was written under the same id. A caller whose node
+// ended before it answered asks again like this, and nothing is sent twice.
+func (n *Node) writtenBefore(pin identity.Pin, w Writing) (Message, bool, error) {
+	n.settleFirst()
+	old, ok, err := n.hist.Get(pin, w.ID)
+	if err != nil {
+		return Message{}, false, writingError(err)
+	}
+	if !ok || old.Direction != history.Out {
+		return Message{}, false, nil
+	}
+	if old.Kind != w.kind() || old.Kind == history.Chat && withoutQuote(old) != w.Text && old.Edited.IsZero() && old.Retracted.IsZero() {
+		return Message{}, false, usage("this id is that of another message", "leave it out, and a new one is chosen")
+	}
+	return n.face(old), true, nil
+}
+
+// isID reports whether id has the form that stanza.NewID gives.
+func isID(id string) bool {
+	return len(id) == idLen && strings.Trim(id, "0123456789abcdef") == ""
 }
 
 // deliver starts delivering what waits for somebody.
