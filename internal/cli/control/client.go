@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"strconv"
 	"sync"
 	"syscall"
 
@@ -19,18 +18,14 @@ import (
 // ErrNoNode: no node answers on the control socket.
 var ErrNoNode = errors.New("control: no running node")
 
-// errGone ends calls whose node went away.
-var errGone = &chat.Error{Code: chat.CodeError, Text: "the running node ended", Hint: "start it again: llchat daemon"}
-
-// Client is a chat.API over the control socket of a running node.
+// Client is a chat.API over the control socket of a running node. It outlives
+// that node: once another one answers there, calls go to it.
 type Client struct {
 	path string
-	conn *net.UnixConn
 
-	mu    sync.Mutex // guards the following
-	next  int
-	calls map[string]chan response
-	ended error // why no call can be made any more
+	mu     sync.Mutex // guards the following
+	link   *link
+	closed bool
 }
 
 // Dial connects to the node at path.
@@ -39,9 +34,7 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{path: path, conn: c, calls: map[string]chan response{}}
-	go client.read()
-	return client, nil
+	return &Client{path: path, link: newLink(c)}, nil
 }
 
 func connect(ctx context.Context, path string) (*net.UnixConn, error) {
@@ -66,114 +59,112 @@ func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 	return conn, nil
 }
 
-// Close ends the connection; calls under way fail.
-func (c *Client) Close() error { return c.conn.Close() }
-
-// read hands answers to their calls until the connection ends.
-func (c *Client) read() {
-	var why error = errGone
-	in := answers(c.conn)
-	for in.Scan() {
-		var r response
-		if err := json.Unmarshal(in.Bytes(), &r); err != nil {
-			break
-		}
-		if string(r.ID) == "null" && r.Error != nil {
-			why = decodeAnswer(r, nil) // about the connection, not a call
-			break
-		}
-		c.mu.Lock()
-		if ch := c.calls[string(r.ID)]; ch != nil {
-			ch <- r // buffered: one answer a call
-			delete(c.calls, string(r.ID))
-		}
-		c.mu.Unlock()
+// again is connect for a node that was there before: that it is gone is all
+// there is to say then.
+func (c *Client) again(ctx context.Context) (*net.UnixConn, error) {
+	conn, err := connect(ctx, c.path)
+	if errors.Is(err, ErrNoNode) {
+		return nil, chat.ErrEnded
 	}
-	_ = c.conn.Close()
+	return conn, err
+}
+
+// Close ends the connection; calls under way fail.
+func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ended = why
-	for _, ch := range c.calls {
-		close(ch)
+	c.closed = true
+	return c.link.conn.Close()
+}
+
+// current is the connection for the next call: a new one when the node of the
+// last one ended.
+func (c *Client) current(ctx context.Context) (*link, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link.why() == nil {
+		return c.link, nil
 	}
-	clear(c.calls)
+	if c.closed {
+		return nil, c.link.why()
+	}
+	conn, err := c.again(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.link = newLink(conn)
+	return c.link, nil
 }
 
-func answers(c net.Conn) *bufio.Scanner {
-	in := bufio.NewScanner(c)
-	in.Buffer(nil, maxAnswer)
-	return in
-}
-
-// call makes one call and waits for its answer.
+// call makes one call and waits for its answer. A call whose node ended before
+// it answered is not made again: only its caller knows whether that is safe.
 func (c *Client) call(ctx context.Context, method string, p params, result any) error {
-	id, ch, err := c.begin()
+	l, err := c.current(ctx)
+	if err != nil {
+		return err
+	}
+	id, ch, err := l.begin()
 	if err != nil {
 		return err
 	}
 	line, err := encode(id, method, p)
 	if err != nil {
-		c.forget(id)
+		l.forget(id)
 		return err
 	}
 	// When the write fails the answer that says why may be there already; in
 	// any case read ends every call.
-	_, _ = c.conn.Write(line)
+	_, _ = l.conn.Write(line)
 	select {
 	case r, ok := <-ch:
 		if !ok {
-			return c.why()
+			return l.why()
 		}
 		return decodeAnswer(r, result)
 	case <-ctx.Done():
-		c.forget(id)
+		l.forget(id)
 		return ctx.Err()
 	}
 }
 
-func (c *Client) begin() (string, chan response, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended != nil {
-		return "", nil, c.ended
-	}
-	c.next++
-	id := strconv.Itoa(c.next)
-	ch := make(chan response, 1)
-	c.calls[id] = ch
-	return id, ch, nil
-}
-
-// why says why the connection ended.
-func (c *Client) why() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ended
-}
-
-func (c *Client) forget(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.calls, id)
-}
-
 func encode(id, method string, p params) ([]byte, error) {
-	raw, err := json.Marshal(p)
+	if !p.isText() { // JSON would put other characters in place of it
+		return nil, &chat.Error{Code: chat.CodeUsage, Text: "this is not UTF-8 text"}
+	}
+	raw, err := marshal(p)
 	if err != nil {
 		return nil, err
 	}
-	line, err := json.Marshal(request{Version: "2.0", ID: json.RawMessage(id), Method: method, Params: raw})
+	line, err := marshal(request{Version: "2.0", ID: json.RawMessage(id), Method: method, Params: raw})
 	if err != nil {
 		return nil, err
 	}
 	if len(line) >= maxLine {
-		return nil, &chat.Error{Code: chat.CodeUsage, Text: "this is too large for the control socket", Hint: "send it as a file"}
+		return nil, &chat.Error{
+			Code: chat.CodeUsage, Text: fmt.Sprintf("this becomes %d octets, more than the %d that the running node takes at once", len(line), maxLine),
+			Hint: "make it shorter",
+		}
 	}
 	return append(line, '\n'), nil
 }
 
+// marshal is json.Marshal that leaves <, > and & as they are: they would have
+// six times their size.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
 func decodeAnswer(r response, result any) error {
 	if r.Error != nil {
+		if r.Error.Data != nil && r.Error.Data.Text == chat.ErrEnded.Text {
+			return chat.ErrEnded
+		}
 		if r.Error.Data != nil {
 			return r.Error.Data
 		}
@@ -205,11 +196,17 @@ func (c *Client) Requests(ctx context.Context) (r []chat.Request, err error) {
 
 // Send implements chat.API.
 func (c *Client) Send(ctx context.Context, who, text string) (m chat.Message, err error) {
+	if err := (chat.Writing{Text: text}).Check(); err != nil { // before the socket, whose limits say less
+		return m, err
+	}
 	return m, c.call(ctx, "send", params{Who: who, Text: text}, &m)
 }
 
 // Write implements chat.API.
 func (c *Client) Write(ctx context.Context, who string, w chat.Writing) (m chat.Message, err error) {
+	if err := w.Check(); err != nil {
+		return m, err
+	}
 	return m, c.call(ctx, "write", params{Who: who, Writing: &w}, &m)
 }
 
@@ -342,16 +339,14 @@ func (c *Client) SetDraft(ctx context.Context, key string, w chat.Writing) error
 // Subscribe implements chat.API. Each subscription has a connection of its
 // own, so that a slow reader of events holds up no call.
 func (c *Client) Subscribe(ctx context.Context, since uint64) (chat.Feed, error) {
-	conn, err := connect(ctx, c.path)
+	conn, err := c.again(ctx)
 	if err != nil {
 		return nil, err
 	}
 	f := &feed{conn: conn, in: bufio.NewReaderSize(conn, maxLine)}
 	line, err := encode("1", "subscribe", params{Since: since})
 	if err == nil {
-		_, err = conn.Write(line)
-	}
-	if err == nil {
+		_, _ = conn.Write(line) // what fails here ends the reading, too
 		err = f.begin(ctx)
 	}
 	if err != nil {
@@ -389,7 +384,7 @@ func (f *feed) line(ctx context.Context) ([]byte, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, errGone
+		return nil, chat.ErrEnded
 	}
 	return line, nil
 }

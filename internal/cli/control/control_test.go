@@ -29,7 +29,17 @@ func serve(t *testing.T, api chat.API) (path string, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path = filepath.Join(dir, "control.sock")
+	return path, serveAt(t, path, api)
+}
+
+// serveAt is serve at a place that is there.
+func serveAt(t *testing.T, path string, api chat.API) (end func()) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	l, err := Listen(path)
 	if err != nil {
 		t.Fatal(err)
@@ -49,11 +59,8 @@ func serve(t *testing.T, api chat.API) (path string, end func()) {
 			t.Errorf("Serve: %v", err)
 		}
 	}
-	t.Cleanup(func() {
-		end()
-		_ = os.RemoveAll(dir)
-	})
-	return path, end
+	t.Cleanup(end)
+	return end
 }
 
 func dial(t *testing.T, path string) *Client {
@@ -236,7 +243,7 @@ func TestGoesOn(t *testing.T) {
 	waitFor(t, "the notification was heard", func() bool { return len(f.seen()) == 1 })
 }
 
-// 64 KiB a line; one octet more ends the connection with a reason.
+// 256 KiB a line; one octet more ends the connection with a reason.
 func TestLineLimit(t *testing.T) {
 	path, _ := serve(t, &fake{})
 	frame := `{"jsonrpc":"2.0","id":1,"method":"send","params":{"who":"bob","text":""}}`
@@ -246,16 +253,105 @@ func TestLineLimit(t *testing.T) {
 	}
 	r := dialRaw(t, path)
 	go func() { _, _ = r.Write([]byte(strings.Repeat("x", 10<<20))) }() // no line feed at all
-	want := `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"a message has at most 64 KiB"}}`
+	want := `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"a message has at most 256 KiB"}}`
 	if got := r.next(); got != want {
 		t.Errorf("10 MiB without a line feed: %s", got)
 	}
 	if got := r.next(); strings.HasPrefix(got, "{") {
 		t.Errorf("and then %s; want the end", got)
 	}
-	_, err := dial(t, path).Send(t.Context(), "bob", strings.Repeat("x", maxLine))
-	if e, ok := errors.AsType[*chat.Error](err); !ok || e.Code != chat.CodeUsage {
-		t.Errorf("our own client: %v; want code 2", err)
+}
+
+// Whatever a message may hold goes through the socket; what it may not is refused
+// before, with the limit that is reached.
+func TestMessagesFit(t *testing.T) {
+	f := &fake{}
+	path, _ := serve(t, f)
+	c := dial(t, path)
+	const most = 32 << 10
+	for _, sign := range []string{"<", "&", ">", `"`, `\`, "\n", "\u2028", "\u00e9", "\U0001f44d", "x"} {
+		text := "x" + strings.Repeat(sign, (12000-1)/len(sign))
+		if m, err := c.Send(t.Context(), "bob", text); err != nil || f.last() != "send bob "+text {
+			t.Errorf("12,000 octets of %q: %v, %v", sign, m.State, err)
+		}
+	}
+	worst := []byte(`{"jsonrpc":"2.0","id":1,"method":"send","params":{"who":"bob","text":"` + strings.Repeat(`\u003c`, most) + `"}}`)
+	if got := dialRaw(t, path).ask(string(worst)); !strings.Contains(got, `"result"`) {
+		t.Errorf("six octets each: %.100s", got)
+	}
+	for name, bad := range map[string]struct{ text, says string }{
+		"one too many": {strings.Repeat("x", most+1), "32768"}, "64 KiB": {strings.Repeat("x", 64<<10), "32768"},
+		"10 MB": {strings.Repeat("x", 10<<20), "32768"}, "NUL": {"a\x00b", "U+0000"}, "ESC": {"\x1b[m", "U+001B"}, "not UTF-8": {"a\xffb", "not UTF-8"},
+	} {
+		n := len(f.seen())
+		_, err := c.Send(t.Context(), "bob", bad.text)
+		_, again := c.Write(t.Context(), "bob", chat.Writing{Text: bad.text})
+		for _, err := range []error{err, again} {
+			e, ok := errors.AsType[*chat.Error](err)
+			if !ok || e.Code != chat.CodeUsage || !strings.Contains(e.Text, bad.says) || strings.Contains(e.Text+e.Hint, "file") || strings.Contains(e.Text, "socket") {
+				t.Errorf("%s: %+v; want code 2 and %q", name, err, bad.says)
+			}
+		}
+		if len(f.seen()) != n {
+			t.Errorf("%s reached the node", name)
+		}
+	}
+}
+
+// What is not UTF-8 goes to the node in no parameter: JSON would carry
+// something else.
+func TestNotUTF8(t *testing.T) {
+	f := &fake{}
+	path, _ := serve(t, f)
+	c, ctx := dial(t, path), t.Context()
+	const bad = "x\xff"
+	_, e1 := c.Search(ctx, bad, "", 0, 1)
+	_, e2 := c.Rename(ctx, "bob", bad)
+	_, e3 := c.Send(ctx, bad, "x")
+	_, e4 := c.History(ctx, bad, 0, 1)
+	for i, err := range []error{c.Set(ctx, "message", bad), c.SetDraft(ctx, "k", chat.Writing{Text: bad}), c.View(ctx, []string{bad}), e1, e2, e3, e4} {
+		if e, ok := errors.AsType[*chat.Error](err); !ok || e.Code != chat.CodeUsage {
+			t.Errorf("call %d: %v; want code 2", i, err)
+		}
+	}
+	if got := f.seen(); len(got) > 0 {
+		t.Errorf("the node heard %q", got)
+	}
+}
+
+// A client outlives its node: calls fail in words while there is none, and go to
+// the next one as soon as it is there.
+func TestNodeComesBack(t *testing.T) {
+	first := &fake{}
+	path, end := serve(t, first)
+	c := dial(t, path)
+	if _, err := c.Status(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	for range 2 {
+		_, err := c.Send(t.Context(), "bob", "x")
+		_, sub := c.Subscribe(t.Context(), 0)
+		for _, err := range []error{err, sub} {
+			e, ok := errors.AsType[*chat.Error](err)
+			if !ok || strings.Contains(e.Text, "unix") || e.Hint == "" {
+				t.Errorf("while there is none: %v", err)
+			}
+		}
+	}
+	second := &fake{}
+	serveAt(t, path, second)
+	if m, err := c.Send(t.Context(), "bob", "again"); err != nil || m.Body.String() != "again" {
+		t.Errorf("on the next node: %+v, %v", m, err)
+	}
+	if got := first.seen(); len(got) != 0 {
+		t.Errorf("the first got %q", got)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Status(t.Context()); err == nil {
+		t.Error("a closed client goes on")
 	}
 }
 
@@ -340,8 +436,8 @@ func TestNodeEnds(t *testing.T) {
 			t.Error("a call outlived its node")
 		}
 	}
-	if _, err := c.Status(t.Context()); !errors.Is(err, errGone) {
-		t.Errorf("afterwards: %v, want %v", err, errGone)
+	if _, err := c.Status(t.Context()); !errors.Is(err, chat.ErrEnded) {
+		t.Errorf("afterwards: %v, want %v", err, chat.ErrEnded)
 	}
 	if _, err := Dial(t.Context(), path); !errors.Is(err, ErrNoNode) {
 		t.Errorf("dial: %v, want ErrNoNode", err)

@@ -1,7 +1,7 @@
 // Package control is the control socket: how commands, bots and other
 // front-ends talk to the node that holds a profile (cli.md, Control socket).
 //
-// JSON-RPC 2.0, one message a line of at most 64 KiB. Methods have the names
+// JSON-RPC 2.0, one message a line of at most 256 KiB. Methods have the names
 // of the commands; their parameters are objects. "subscribe" answers with
 // null and then sends notifications named "event", whose parameter is an
 // event of `llchat watch`. A failed call has the code -32000 and in its data
@@ -19,12 +19,16 @@ package control
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"unicode/utf8"
 
 	"llchat/internal/chat"
 )
 
-// maxLine bounds a message in either direction that is not an answer (G-7).
-const maxLine = 64 << 10
+// maxLine bounds a message in either direction that is not an answer (G-7). It
+// holds a message of the most octets there are (L-12, 32 KiB) when each of
+// them has six in JSON (\u003c), as some encoders write them.
+const maxLine = 256 << 10
 
 // maxAnswer bounds what a client reads at once: a page of history.
 const maxAnswer = 64 << 20
@@ -85,6 +89,15 @@ type params struct {
 	New      []byte `json:"new,omitempty"`
 
 	Writing *chat.Writing `json:"writing,omitempty"`
+}
+
+// isText reports whether all that is sent is UTF-8.
+func (p params) isText() bool {
+	parts := append([]string{p.Who, p.Text, p.Key, p.Address, p.Value, p.ID, p.Query, p.Petname, p.As, p.NewKeyOf}, p.Keys...)
+	if w := p.Writing; w != nil {
+		parts = append(append(parts, w.ID, w.Text, w.Reply, w.Hint, w.Replaces, w.Retracts, w.Reacts), w.Emoji...)
+	}
+	return !slices.ContainsFunc(parts, func(s string) bool { return !utf8.ValidString(s) })
 }
 
 // failure turns an error into its answer.

@@ -35,6 +35,15 @@ func (f *fake) seen() []string {
 	return append([]string(nil), f.calls...)
 }
 
+// last is the newest call.
+func (f *fake) last() string {
+	calls := f.seen()
+	if len(calls) == 0 {
+		return ""
+	}
+	return calls[len(calls)-1]
+}
+
 func (f *fake) Status(context.Context) (chat.Status, error) {
 	return chat.Status{Nick: safetext.Name("bob"), Running: true, Port: 41873}, nil
 }

@@ -163,7 +163,7 @@ func (s *session) read(ctx, life context.Context, calls *sync.WaitGroup) {
 		})
 	}
 	if errors.Is(in.Err(), bufio.ErrTooLong) {
-		s.fail(nil, codeRequest, "a message has at most 64 KiB")
+		s.fail(nil, codeRequest, fmt.Sprintf("a message has at most %d KiB", maxLine>>10))
 	}
 }
 
@@ -232,7 +232,12 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"status":   func(ctx context.Context, a chat.API, _ params) (any, error) { return a.Status(ctx) },
 	"peers":    func(ctx context.Context, a chat.API, _ params) (any, error) { return a.Peers(ctx) },
 	"requests": func(ctx context.Context, a chat.API, _ params) (any, error) { return a.Requests(ctx) },
-	"send":     func(ctx context.Context, a chat.API, p params) (any, error) { return a.Send(ctx, p.Who, p.Text) },
+	"send": func(ctx context.Context, a chat.API, p params) (any, error) {
+		if p.ID != "" {
+			return a.Write(ctx, p.Who, chat.Writing{ID: p.ID, Text: p.Text})
+		}
+		return a.Send(ctx, p.Who, p.Text)
+	},
 	"write": func(ctx context.Context, a chat.API, p params) (any, error) {
 		if p.Writing == nil {
 			return nil, errNoWriting
