@@ -165,6 +165,13 @@ func (m *Mallory) Got() []stanza.Stanza {
 	return slices.Clone(m.got)
 }
 
+// Empty makes mallory forget what it got, for who counts octets.
+func (m *Mallory) Empty() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.got = nil
+}
+
 // Streams is how many streams were opened and closed.
 func (m *Mallory) Streams() (opened, closed int) {
 	m.mu.Lock()
