@@ -135,6 +135,15 @@ func (b *book) replace(peers []chat.Peer, requests []chat.Request, fresh map[str
 	}
 }
 
+// lose makes everybody somebody of whom nothing is known now.
+func (b *book) lose() {
+	for _, e := range slices.Clone(b.order) {
+		p := e.peer
+		p.Presence, p.Stream, p.Broken = chat.Offline, false, false
+		b.put(p)
+	}
+}
+
 // dress computes what the row shows, once a change.
 func (e *entry) dress() {
 	p := &e.peer

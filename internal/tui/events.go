@@ -19,10 +19,11 @@ type feedMsg struct {
 func (m *model) events(msg feedMsg) tea.Cmd {
 	var cmds []tea.Cmd
 	if msg.err != nil {
-		m.lost = true
-		return m.fail(msg.err)
+		return m.nodeGone(msg.err)
 	}
-	m.lost = false
+	if m.lost { // a node that has just started knows nothing of this window
+		m.lost, m.told, m.sight = false, "", sight{timing: m.sight.timing}
+	}
 	for _, ev := range msg.events {
 		cmds = append(cmds, m.event(ev))
 	}
@@ -33,6 +34,18 @@ func (m *model) events(msg feedMsg) tea.Cmd {
 		return nil
 	}
 	return tea.Batch(slices.DeleteFunc(cmds, func(c tea.Cmd) bool { return c == nil })...)
+}
+
+// nodeGone says so once, and takes back what nobody vouches for any more: who
+// is here and who is connected.
+func (m *model) nodeGone(err error) tea.Cmd {
+	if m.lost {
+		return nil // it is tried again every second
+	}
+	m.lost, m.listed = true, false
+	m.book.lose()
+	m.cards.clear()
+	return m.fail(err)
 }
 
 func (m *model) event(ev chat.Event) tea.Cmd {

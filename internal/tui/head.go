@@ -59,7 +59,11 @@ func (m *model) barRight(wide bool) []ink.Seg {
 	} else if m.loaded && m.status.Ready {
 		segs = append(segs, ink.L(ink.New|ink.OnBar, "no network"), ink.L(mut, " · "))
 	}
-	segs = append(segs, ink.N(plain, m.near()), ink.L(plain, " near"))
+	if m.lost {
+		segs = append(segs, ink.L(mut, "nobody is looked for"))
+	} else {
+		segs = append(segs, ink.N(plain, m.near()), ink.L(plain, " near"))
+	}
 	if !wide {
 		return append(segs, ink.L(plain, "  "), ink.L(ink.Acc|ink.OnBar, "F1"), ink.L(plain, " help"))
 	}
@@ -126,6 +130,8 @@ func (m *model) drawHeadRight(f *ink.Frame, t *talk, ground ink.Style) {
 	p := &t.e.peer
 	switch {
 	case t.s.alarm:
+	case m.lost:
+		f.PutRight(ink.Fg|ground, ink.L(ink.New|ground, "not known: the node is gone"))
 	case !p.Note.IsEmpty() && t.s.lock.IsEmpty():
 		f.PutRight(ink.Fg|ground, m.short(p.Note, ink.Mut|ground, max(12, f.Room()-2)))
 	case p.Waiting:
