@@ -25,3 +25,12 @@ func PeerNames(n *Node) []string {
 	})
 	return names
 }
+
+// OnLink is where a ghost with these links may look, of these places.
+func OnLink(links []Interface, places []string) (left []string) {
+	n := &Node{net: Network{Interfaces: func() []Interface { return links }}}
+	for _, a := range n.onLink(placesIn(places)) {
+		left = append(left, a.String())
+	}
+	return left
+}

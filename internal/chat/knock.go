@@ -178,21 +178,31 @@ func (n *Node) knockEnded(r *remote, err error) {
 	}
 }
 
-// onLink leaves the places on networks that we are on.
+// onLink leaves the places on networks that we are on. A link-local address says
+// nothing about where it is: it counts on the link that its zone names, and there
+// only beside an address of that link's network.
 func (n *Node) onLink(places []netip.AddrPort) []netip.AddrPort {
 	if n.net.Interfaces == nil {
 		return nil
 	}
-	var here []netip.Prefix
-	for _, i := range n.net.Interfaces() {
-		for _, text := range i.Addresses {
-			if p, err := netip.ParsePrefix(text); err == nil {
-				here = append(here, p)
-			}
-		}
-	}
+	links := n.net.Interfaces()
 	return slices.DeleteFunc(slices.Clone(places), func(a netip.AddrPort) bool {
-		return !slices.ContainsFunc(here, func(p netip.Prefix) bool { return p.Contains(a.Addr().WithZone("")) })
+		return !slices.ContainsFunc(links, func(i Interface) bool {
+			if !a.Addr().IsLinkLocalUnicast() {
+				return i.contains(a.Addr())
+			}
+			return (a.Addr().Is4() || a.Addr().Zone() == i.Name) &&
+				slices.ContainsFunc(places, func(b netip.AddrPort) bool { return i.contains(b.Addr()) })
+		})
+	})
+}
+
+// contains reports whether an address, not a link-local one, is of the network of
+// an interface.
+func (i Interface) contains(a netip.Addr) bool {
+	return !a.IsLinkLocalUnicast() && slices.ContainsFunc(i.Addresses, func(text string) bool {
+		p, err := netip.ParsePrefix(text)
+		return err == nil && p.Contains(a)
 	})
 }
 

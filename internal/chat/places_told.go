@@ -50,9 +50,12 @@ func (n *Node) tellPlace(l *live) {
 	}
 }
 
-// takeCard takes the card of a contact from its own stream. An address that
-// the stream itself comes from is one at which it was, so that is kept for the
-// next start, too (P-02: the dial checks the key there).
+// takeCard takes the card of a contact from its own stream. Where the stream
+// itself comes from it was, so that is kept for the next start, too (P-02: the
+// dial checks the key there). No card names a link-local address, which means
+// nothing elsewhere; but on its link, which its zone names, the port of the card
+// is the right one. An address of that link's network goes with it: onLink knows
+// the link by it.
 func (n *Node) takeCard(l *live, id string, raw stanza.Card) stanza.Stanza {
 	c, ok := openCard(raw)
 	if !ok || !c.chain.Pin.Equal(l.remote.pin) || c.chain.Device != l.conn.Peer().Device {
@@ -60,9 +63,21 @@ func (n *Node) takeCard(l *live, id string, raw stanza.Card) stanza.Stanza {
 	}
 	n.keepCard(c)
 	n.knockSoon(l.remote, 0)
-	if from := l.conn.Peer().Addr.Addr().Unmap(); slices.Contains(c.at.Addrs, from) {
-		at := netip.AddrPortFrom(from, c.at.Port).String()
-		if err := n.trust.Seen(l.remote.pin, nil, at, time.Now()); err != nil {
+	from := l.conn.Peer().Addr.Addr().Unmap()
+	var kept []netip.AddrPort
+	switch {
+	case from.IsLinkLocalUnicast():
+		var told []netip.AddrPort
+		for _, a := range c.at.Addrs {
+			told = append(told, netip.AddrPortFrom(a, c.at.Port))
+		}
+		told = n.onLink(told)
+		kept = append(told[:min(len(told), 1)], netip.AddrPortFrom(from, c.at.Port))
+	case slices.Contains(c.at.Addrs, from):
+		kept = []netip.AddrPort{netip.AddrPortFrom(from, c.at.Port)}
+	}
+	for _, at := range kept {
+		if err := n.trust.Seen(l.remote.pin, nil, at.String(), time.Now()); err != nil {
 			n.log.Error("Contact not written", "err", err)
 		}
 	}

@@ -308,6 +308,9 @@ func (n *Node) welcomeStranger(l *live, receipts []stanza.Stanza) {
 	n.lift(l)
 	n.keepLive()
 	n.say(l, append([]stanza.Stanza{n.presence()}, receipts...)...)
+	if l.present { // it said so before it was accepted
+		n.contactCame(l)
+	}
 }
 
 func (n *Node) block(r *remote) error {

@@ -246,7 +246,7 @@ func (h *Host) attached() []*link.Host {
 }
 
 func (h *Host) interfaces() []chat.Interface {
-	return []chat.Interface{{Name: "lan0", Addresses: []string{
+	return []chat.Interface{{Name: zone, Addresses: []string{
 		netip.PrefixFrom(h.four, 16).String(), netip.PrefixFrom(h.six, 64).String(),
 	}}}
 }
@@ -355,8 +355,11 @@ func (h *Host) source(to netip.AddrPort) netip.Addr {
 	if to.Addr().Is4() {
 		return h.four
 	}
-	return h.six
+	return h.six.WithZone(zone)
 }
+
+// zone is the only interface of every host, as the bus names it.
+const zone = "mem1"
 
 // wire carries the octets of one direction, late or not at all while cut.
 type wire struct {
