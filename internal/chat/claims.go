@@ -3,7 +3,9 @@ package chat
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"llchat/internal/health"
 	"llchat/internal/identity"
@@ -11,6 +13,7 @@ import (
 	"llchat/internal/peer"
 	"llchat/internal/safetext"
 	"llchat/internal/trust"
+	"llchat/internal/xmlstream"
 )
 
 // claimEvent follows discovery. Nothing in it is proven: it changes what the
@@ -362,7 +365,7 @@ func (n *Node) shown(r peer.Row) Peer {
 		Instance:    safetext.Line(r.Instance),
 		Trust:       r.Trust,
 		Presence:    presenceWord(r.Presence),
-		Message:     safetext.Line(r.Message),
+		Message:     statusLine(r.Message),
 		Encrypts:    r.Encrypts,
 		Stream:      r.Stream,
 		LastSeen:    r.LastSeen,
@@ -380,6 +383,25 @@ func (n *Node) shown(r peer.Row) Peer {
 		p.Addresses = append(p.Addresses, a.String())
 	}
 	return p
+}
+
+// statusLine makes a status message safe to draw. It comes as octets of a TXT
+// record or as the text of a presence, for which XML has no control characters
+// and its writer puts U+FFFD for each of them and for each octet that is no
+// UTF-8. Both ways give the same line, or it would change with each stream.
+func statusLine(raw string) safetext.Text {
+	var b strings.Builder
+	last := rune(0)
+	for _, r := range raw {
+		if !xmlstream.ValidChar(r) {
+			r = utf8.RuneError
+		}
+		if r != utf8.RuneError || last != utf8.RuneError {
+			b.WriteRune(r)
+		}
+		last = r
+	}
+	return safetext.Line(b.String())
 }
 
 func presenceWord(status string) Presence {
