@@ -18,11 +18,19 @@ func (e *Engine) missed(now time.Time, l *linkState) {
 	l.lost = now
 }
 
-// hearForeign is called for each packet of another machine.
+// aloneGap is the pause between our questions from which on we count as alone on
+// a link where nobody was ever heard: five have had no answer by then.
+const aloneGap = 16 * askFirst
+
+// hearForeign is called for each packet of another machine. The first one of all
+// on a link may be the end of a filter: whoever is there has not heard us either,
+// and our questions have backed off. It happens once in the life of a link, so
+// nobody can make us ask by it.
 func (e *Engine) hearForeign(now time.Time, l *linkState) {
 	quiet := now.Sub(l.foreign) >= silence
+	first := l.foreign.IsZero() && l.ask.gap >= aloneGap
 	l.foreign = now
-	if quiet && !l.lost.IsZero() {
+	if first || quiet && !l.lost.IsZero() {
 		l.lost = time.Time{}
 		e.restartAsking(now, l)
 	}

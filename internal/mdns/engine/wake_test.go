@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
+
+	"llchat/internal/mdns/wire"
 )
 
 // TestWakeListsAndIsListed: after a sleep in which all forgot us and some went,
@@ -82,5 +86,41 @@ func TestWakeInACrowd(t *testing.T) {
 	}
 	if left > 0 || len(nodes[7].keys()) != 59 {
 		t.Errorf("%d left, the woken sees %d of 59", left, len(nodes[7].keys()))
+	}
+}
+
+// TestFilteredAtFirst: multicast that was filtered from the start and is free
+// later has both sides ask when the first packet of anybody passes, within the
+// intervals of RFC 6762 5.2, and once only.
+func TestFilteredAtFirst(t *testing.T) {
+	for _, filtered := range []time.Duration{20 * time.Second, time.Minute, 40 * time.Minute} {
+		l := newLAN(t, 5)
+		a := l.add("alice", "pronto", 5298, "10.0.0.1/16")
+		l.drop = func(src, dst netip.Addr) bool { return src != dst }
+		a.publish("x")
+		l.run(700 * time.Millisecond)
+		b := l.add("bob", "forza", 5298, "10.0.0.2/16")
+		b.publish("y")
+		l.run(filtered)
+		l.drop = nil
+		l.forget()
+		l.say("10.0.0.9", question(instanceName(t, "eve@x"), wire.TypeSRV)) // whoever it is
+		l.run(2 * time.Second)
+		if !slices.Contains(a.keys(), "bob@forza") || !slices.Contains(b.keys(), "alice@pronto") {
+			t.Errorf("filtered for %v: alice lists %v, bob %v", filtered, a.keys(), b.keys())
+		}
+		for range 100 { // it is no news any more
+			l.run(20 * time.Second)
+			l.say("10.0.0.9", question(instanceName(t, "eve@x"), wire.TypeSRV))
+		}
+		n := 0
+		for _, c := range l.queries("10.0.0.1") {
+			if c.msg.Questions[0].Name.Equal(service) {
+				n++
+			}
+		}
+		if n > 13 { // 2,000 s at 0, 1, 3, 7, ... 2,047 s, and each other one left out
+			t.Errorf("filtered for %v: %d questions", filtered, n)
+		}
 	}
 }
