@@ -111,7 +111,7 @@ func listenTCP(ctx context.Context, port uint16) ([]net.Listener, uint16, error)
 }
 
 func listenBoth(ctx context.Context, port uint16) ([]net.Listener, uint16, error) {
-	var c net.ListenConfig
+	c := net.ListenConfig{KeepAlive: -1} // stream turns it on for those that it lets in (T-17)
 	six, err6 := c.Listen(ctx, "tcp6", fmt.Sprintf("[::]:%d", port))
 	if err6 == nil {
 		port = six.Addr().(*net.TCPAddr).AddrPort().Port()

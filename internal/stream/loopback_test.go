@@ -18,7 +18,8 @@ import (
 // realSide serves on loopback, in real time.
 func realSide(t testing.TB, id *identity.Identity, name string, h Handler, change func(*Config)) (*Node, netip.AddrPort) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	lc := net.ListenConfig{KeepAlive: -1} // as Serve wants it
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
