@@ -79,7 +79,6 @@ func (n *Node) newConn(g *gate, t *tls.Conn, peer Peer) *Conn {
 		names: n.ownNames(),
 		label: "peer-" + strconv.FormatUint(n.nextID.Add(1), 10),
 		done:  make(chan struct{}),
-		pings: make(map[string]chan struct{}),
 	}
 	now := time.Now()
 	c.born = now
@@ -272,9 +271,7 @@ func (c *Conn) holds() bool { return c.handling.Load() && c.more.Load() }
 func (c *Conn) Ping(ctx context.Context) error {
 	id := stanza.NewID()
 	answer := make(chan struct{})
-	c.mu.Lock()
-	c.pings[id] = answer
-	c.mu.Unlock()
+	c.expectPong(id, answer)
 	defer func() {
 		c.mu.Lock()
 		delete(c.pings, id)
@@ -291,6 +288,16 @@ func (c *Conn) Ping(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("ping: %w", context.Cause(ctx))
 	}
+}
+
+// expectPong notes a ping; answer, unless nil, is closed when it is answered.
+func (c *Conn) expectPong(id string, answer chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pings == nil {
+		c.pings = make(map[string]chan struct{})
+	}
+	c.pings[id] = answer
 }
 
 // pong takes the answer to one of our pings.

@@ -58,7 +58,9 @@ func BenchmarkS6_IdleStreams(b *testing.B) {
 			}
 			cfg := Config{Identity: id, Names: oneName("ada@kite"), Handler: h}
 			generous(&cfg)
-			nodes = append(nodes, NewNode(cfg))
+			node := NewNode(cfg)
+			node.certificates() // made once, whatever the number of its streams
+			nodes = append(nodes, node)
 		}
 		before, rss := memory(), resident()
 		pin := bobID().Pin()

@@ -324,9 +324,7 @@ func (c *Conn) keepsAlive() bool {
 // none: there is something on the way already.
 func (c *Conn) keepalive() {
 	q := stanza.IQ{ID: stanza.NewID(), Type: "get", Ping: true}
-	c.mu.Lock()
-	c.pings[q.ID] = nil
-	c.mu.Unlock()
+	c.expectPong(q.ID, nil)
 	lead, room, err := c.out.fill(c.node.lim.Outbox, false, c.appending(q))
 	if lead {
 		c.lead()
