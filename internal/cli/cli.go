@@ -169,6 +169,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.pastCommands()...)
 	root.AddCommand(a.rosterCommands()...)
 	root.AddCommand(a.secretCommands()...)
+	root.AddCommand(a.backupCommands()...)
 	root.AddCommand(a.selfCommands()...)
 	root.SetHelpCommand(a.helpCommand())
 	return root
