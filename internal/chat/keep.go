@@ -241,8 +241,9 @@ func (n *Node) mendEnded(over chan struct{}, saved history.Salvaged, err, open e
 	}
 	if err == nil {
 		n.log.Warn("History salvaged", "messages", saved.Messages, "gaps", saved.Gaps)
-		item := salvagedItem(saved)
-		n.healthItem(item.Severity, item.Code, item.Text, item.Hint)
+		for _, item := range salvagedItems(saved) {
+			n.healthItem(item.Severity, item.Code, item.Text, item.Hint)
+		}
 		n.clearHealth(healthDamaged)
 		if err := n.unmark(); err != nil {
 			n.log.Error("Mark of damage not removed", "err", err)

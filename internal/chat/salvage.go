@@ -57,7 +57,9 @@ func (n *Node) withHistory(open func(path string, key [32]byte) error) error {
 	}
 	if err == nil {
 		n.log.Warn("History salvaged", "messages", saved.Messages, "gaps", saved.Gaps)
-		n.health.Set(salvagedItem(saved))
+		for _, item := range salvagedItems(saved) {
+			n.health.Set(item)
+		}
 	}
 	if err = open(path, key); err != nil {
 		return err
@@ -65,12 +67,21 @@ func (n *Node) withHistory(open func(path string, key [32]byte) error) error {
 	return n.unmark()
 }
 
-// salvagedItem tells the user what is left of a damaged history.
-func salvagedItem(saved history.Salvaged) health.Item {
-	return health.Item{
+// salvagedItems tell the user what is left of a damaged history.
+func salvagedItems(saved history.Salvaged) []health.Item {
+	items := []health.Item{{
 		Code: healthSalvaged, Severity: health.Warning, Text: salvagedText(saved),
 		Hint: "the damaged file is kept as " + saved.Aside, Since: time.Now(),
+	}}
+	if saved.Cut {
+		items = append(items, health.Item{
+			Code: healthLogLost, Severity: health.Warning,
+			Text:  "the log of the history was damaged: some of what was written last before the crash may be missing",
+			Hint:  "the damaged log is kept as " + saved.Aside + "-wal",
+			Since: time.Now(),
+		})
 	}
+	return items
 }
 
 // unmark says that the history is whole.
@@ -83,7 +94,9 @@ func (n *Node) unmark() error {
 
 func salvagedText(s history.Salvaged) string {
 	text := fmt.Sprintf("the history was damaged: %d messages could be read and are here", s.Messages)
-	if s.Gaps > 0 {
+	if s.Gaps == 1 {
+		text += ", what stood in one place is lost"
+	} else if s.Gaps > 1 {
 		text += fmt.Sprintf(", what stood in %d places is lost", s.Gaps)
 	}
 	return text

@@ -97,13 +97,20 @@ func (f file) prepare() error {
 	if err := f.verify(); err != nil {
 		return err
 	}
+	if err := f.checkLog(readIndex(f.path)); err != nil {
+		return err
+	}
 	return tighten(f.path)
 }
 
 // logLost tells a file that lost its log from one that was closed: closing
 // removes the log and its index, a crash leaves both.
 func (f file) logLost() bool {
-	if _, err := os.Stat(f.path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+	switch log, err := os.Stat(f.path + "-wal"); {
+	case err == nil && log.Size() == 0:
+		x := readIndex(f.path)
+		return x.frames > x.stored
+	case !errors.Is(err, fs.ErrNotExist):
 		return false
 	}
 	index, err := os.Stat(f.path + "-shm")

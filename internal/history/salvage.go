@@ -18,6 +18,7 @@ type Salvaged struct {
 	Aside    string // where the damaged file is now, with its log beside it
 	Messages int    // carried over
 	Gaps     int    // places that could not be read
+	Cut      bool   // what was written last may be missing: the log was damaged
 }
 
 // Salvage makes a new database of what can be read in a damaged one that is
@@ -38,6 +39,7 @@ func (cfg config) salvage(ctx context.Context, path string, key [32]byte) (Salva
 		return Salvaged{}, fmt.Errorf("history salvage: %w", err)
 	}
 	f := file{config: cfg, path: path, key: key}
+	index := readIndex(path) // before somebody opens the file anew
 	aside, err := f.setAside()
 	if err != nil {
 		return Salvaged{}, explain("salvage", path, err)
@@ -47,7 +49,15 @@ func (cfg config) salvage(ctx context.Context, path string, key [32]byte) (Salva
 	if err := made.remove(); err != nil {
 		return Salvaged{}, explain("salvage", path, err)
 	}
-	if err := made.carry(ctx, file{cfg, aside, key}, &out); err != nil {
+	// A copy is read, with its log in it: so the damaged file stays as it is.
+	image := file{cfg, path + ".new.copy", key}
+	if err = image.remove(); err == nil {
+		out.Cut, err = file{cfg, aside, key}.replay(image, index)
+	}
+	if err == nil {
+		err = made.carry(ctx, image, &out)
+	}
+	if err = errors.Join(err, image.remove()); err != nil {
 		return Salvaged{}, explain("salvage", path, errors.Join(err, made.remove()))
 	}
 	// Before the rename: a log belongs to the file that bears its name.
@@ -112,7 +122,6 @@ func (f file) carry(ctx context.Context, from file, out *Salvaged) error {
 	if err != nil {
 		return err
 	}
-	_, logErr := os.Lstat(from.path + "-wal")
 	v, err := src.version()
 	if err == nil && (v < 1 || v > len(f.steps)) {
 		err = fmt.Errorf("schema %d is not known", v)
@@ -124,17 +133,10 @@ func (f file) carry(ctx context.Context, from file, out *Salvaged) error {
 	if err == nil {
 		err = f.refill(ctx, src, out)
 	}
-	err = errors.Join(err, src.close())
-	// Reading has made these; a log that was there stays.
-	_ = os.Remove(from.path + "-shm")
-	if errors.Is(logErr, fs.ErrNotExist) {
-		_ = os.Remove(from.path + "-wal")
-	}
-	return err
+	return errors.Join(err, src.close())
 }
 
-// openDamaged opens a file for reading, in a way that leaves it and its log as
-// they are, and although it may be shorter than it says.
+// openDamaged opens a file for reading, although it may be shorter than it says.
 func (f file) openDamaged() (*conn, error) {
 	c, err := dial(f.uri(""), &f.key)
 	if err != nil {
@@ -176,7 +178,7 @@ func (f file) refill(ctx context.Context, src *conn, out *Salvaged) error {
 				return fmt.Errorf("carry over %s: %w", table, err)
 			}
 		}
-		if out.Gaps > 0 {
+		if out.Gaps > 0 || out.Cut {
 			if err := s.strays(); err != nil {
 				return fmt.Errorf("carry over message: %w", err)
 			}
