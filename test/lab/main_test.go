@@ -53,7 +53,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	// Another user runs it too (TestP23_SecondUser).
+	// Another user runs it too (TestT36_P23_SecondUser).
 	if err := os.Chmod(dir, 0o755); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

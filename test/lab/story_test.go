@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,9 +146,9 @@ func TestMessageWaitsForAbsentPeer(t *testing.T) {
 	wantMessage(w, "are you there?", chat.Delivered)
 }
 
-// TestP23_SecondUser: another user of the machine can neither read the
+// TestT36_P23_SecondUser: another user of the machine can neither read the
 // profile nor use the control socket, even where the folders let him in.
-func TestP23_SecondUser(t *testing.T) {
+func TestT36_P23_SecondUser(t *testing.T) {
 	t.Parallel()
 	const nobody = 65534
 	l := newLAN(t, 1)
@@ -199,8 +200,42 @@ except OSError as e:
 	if r := h.run(t, nil, "/usr/bin/python3", "-c", ask, sock); !strings.Contains(r.stdout, alice.fingerprint) {
 		t.Errorf("the same by its own user says %q, %s", r.stdout, r.stderr)
 	}
+	triesProcess(t, run, alice)
 	if !alice.p.alive() {
 		t.Error("the daemon ended")
+	}
+}
+
+// triesProcess: what another user may see of the process itself (T-36) holds no
+// secret, and it cannot be touched.
+func triesProcess(t *testing.T, run func(args ...string) result, n *node) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ids, _ := strings.Cut(string(status), "NSpid:")
+	ids, _, _ = strings.Cut(ids, "\n")
+	numbers := strings.Fields(ids)
+	pid := numbers[len(numbers)-1] // as the host has it
+	for _, name := range []string{"environ", "maps", "mem", "auxv"} {
+		if r := run("head", "-c", "1", filepath.Join("/proc", pid, name)); r.code == 0 {
+			t.Errorf("%s of the process can be read", name)
+		}
+	}
+	for _, name := range []string{"fd", "cwd", "exe"} {
+		if r := run("ls", filepath.Join("/proc", pid, name)+"/"); r.code == 0 {
+			t.Errorf("%s of the process can be listed: %s", name, r.stdout)
+		}
+	}
+	if r := run("kill", "-TERM", pid); r.code == 0 {
+		t.Error("the process takes signals of another user")
+	}
+	cmdline := filepath.Join("/proc", pid, "cmdline") // that, everybody may read on most systems
+	for who, r := range map[string]result{"another user": run("cat", cmdline), "its own": n.h.run(t, nil, "cat", cmdline)} {
+		if strings.Contains(r.stdout, n.fingerprint) || who == "its own" && !strings.Contains(r.stdout, "daemon") {
+			t.Errorf("%s reads the arguments %q", who, r.stdout)
+		}
 	}
 }
 
