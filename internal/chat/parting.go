@@ -40,6 +40,7 @@ var (
 func (n *Node) part(r *remote, how parting) error {
 	for _, l := range r.live {
 		l.accepted = false
+		clear(l.flights) // nothing that it still says counts, acknowledgements included
 		n.partStream(l, how)
 	}
 	r.redial.wanted = false

@@ -100,6 +100,9 @@ func (n *Node) pump(l *live) {
 // nextBatch takes what is to be said, then the next messages from the outbox
 // that are not on this stream yet, oldest first.
 func (n *Node) nextBatch(l *live) []stanza.Stanza {
+	if !l.accepted {
+		return nil // parted from meanwhile
+	}
 	next := l.talk
 	l.talk, l.full = nil, false
 	if l.underWay() >= batch {
