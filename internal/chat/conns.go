@@ -429,7 +429,7 @@ func (n *Node) presenceOf(l *live, p stanza.Presence) {
 		return
 	}
 	came := !l.present && l.accepted
-	l.present, l.show, l.status = true, p.Show, p.Status
+	l.present, l.show, l.status = true, p.Show, cut(p.Status, maxMessage)
 	n.touch(l.remote.pin)
 	n.heardCaps(l, p)
 	if came {

@@ -94,6 +94,9 @@ func incoming(pin identity.Pin, s stanza.Message) (m history.Message, ok bool) {
 	return m, s.HasBody || m.Body != ""
 }
 
+// maxNick is how much of a nick is taken in (L-27).
+const maxNick = 63
+
 // cut shortens what a peer says beside its text.
 func cut(s string, most int) string {
 	if len(s) <= most {

@@ -28,8 +28,8 @@ func (n *Node) message(l *live, s stanza.Message) []stanza.Stanza {
 		return nil
 	}
 	n.heardTyping(l, s)
-	if s.Nick != "" && s.Nick != l.nick {
-		l.nick = s.Nick
+	if nick := cut(s.Nick, maxNick); nick != "" && nick != l.nick {
+		l.nick = nick
 		n.touch(l.remote.pin)
 	}
 	n.heardStamp(l.remote, s.Delay)

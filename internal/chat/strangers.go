@@ -89,7 +89,7 @@ func (n *Node) strangerMessage(l *live, s stanza.Message) {
 		left.ID = stanza.NewID()
 	}
 	if l.nick == "" {
-		l.nick = s.Nick
+		l.nick = cut(s.Nick, maxNick)
 	}
 	if l.remote.mayLeave(body) {
 		n.asks(l, &left)
