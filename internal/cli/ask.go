@@ -311,6 +311,8 @@ func remark(p chat.Peer, names map[identity.Pin]safetext.Text) string {
 		said = append(said, warn)
 	}
 	switch {
+	case !p.ReplacedBy.IsZero():
+		said = append(said, strings.TrimSpace("replaced by "+p.ReplacedBy.Label()+" "+names[p.ReplacedBy].String()))
 	case p.Asks:
 		said = append(said, "waits for you to accept")
 	case p.Waiting:
@@ -400,7 +402,7 @@ func eventText(e chat.Event) string {
 		}
 		return fmt.Sprintf("%s %s (%s) waits for you to accept: %s\n", at, b.Name, b.Fingerprint.Label(), indent(b.Body.String()))
 	case chat.ConflictNotice:
-		return fmt.Sprintf("%s another key (%s) claims the name of %s\n", at, b.Fingerprint.Label(), b.OfName)
+		return fmt.Sprintf("%s another key (%s) claims the name of %s: nothing is sent to it until you decide (llchat accept --help)\n", at, b.Fingerprint.Label(), b.OfName)
 	case chat.HealthNotice:
 		if b.Gone {
 			return fmt.Sprintf("%s right again: %s\n", at, b.Code)

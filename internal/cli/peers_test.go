@@ -29,6 +29,7 @@ func TestPeersMarksLookAlikes(t *testing.T) {
 		{"a contact", other, "not your contact bob (7be1d402), whose name is like it"},
 		{"a key in conflict", conflict, "NOT the bob (7be1d402) you know: another key claims that name"},
 		{"of somebody who is not listed", gone, "not the deadbeef you know: the name is like it, the key is not proven; it is me"},
+		{"a retired key", chat.Peer{Key: wrong.String(), Fingerprint: wrong, Name: safetext.Name("bob (old)"), Trust: chat.Retired, ReplacedBy: bobs}, "replaced by 7be1d402 bob"},
 		{"nobody's", danRow, ""},
 		{"bob himself", bobRow, "back at two"},
 		{"who waits", carolRow, "has not accepted you yet"},

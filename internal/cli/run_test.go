@@ -275,7 +275,7 @@ func TestEventText(t *testing.T) {
 		{bobRow, at + " bob is online (pinned)\n"},
 		{carolAsks, at + " carol (c4a01b55) waits for you to accept: may I?\n"},
 		{chat.Request{Gone: true}, ""},
-		{chat.ConflictNotice{Fingerprint: wrong, OfName: safetext.Name("bob")}, at + " another key (b0d9ee10) claims the name of bob\n"},
+		{chat.ConflictNotice{Fingerprint: wrong, OfName: safetext.Name("bob")}, at + " another key (b0d9ee10) claims the name of bob: nothing is sent to it until you decide (llchat accept --help)\n"},
 		{chat.HealthNotice{Item: status.Health[0]}, at + " info: your name was taken on this network: you are now alice-1@oak-7qpd\n"},
 		{chat.HealthNotice{Item: status.Health[0], Gone: true}, at + " right again: renamed\n"},
 		{chat.Resync{Seq: 1}, ""},

@@ -164,7 +164,7 @@ func keysBefore(b *book, p *chat.Peer) []fact {
 	for _, e := range b.order {
 		if e.peer.Trust == chat.Retired && e.peer.ReplacedBy == p.Fingerprint && !p.Fingerprint.IsZero() {
 			f := known(ink.Const("key before"), ink.T(ink.Fg, e.label), ink.L(ink.Mut, " retired"))
-			f.hint = ink.T(ink.Mut, safetext.Line("/msg "+quote(e.name.String())+" shows what was written with it"))
+			f.hint = ink.T(ink.Mut, safetext.Line("what was written with it is kept as "+quote(e.name.String())))
 			out = append(out, f)
 		}
 	}
