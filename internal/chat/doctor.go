@@ -2,9 +2,15 @@ package chat
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/netip"
+	"os"
+	"time"
 
 	"llchat/internal/doctor"
+	"llchat/internal/history"
+	"llchat/internal/profile"
 	"llchat/internal/trust"
 )
 
@@ -27,7 +33,91 @@ func Diagnose(ctx context.Context, nameOrDir string, only []string, self API) (D
 		}
 	}
 	o.Known = append(o.Known, lastAddresses(nameOrDir)...)
-	return doctor.Run(ctx, o)
+	state := make(chan string, 1)
+	checking, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	go func() { state <- historyState(checking, nameOrDir, self) }()
+	report, err := doctor.Run(ctx, o)
+	if err != nil {
+		return report, err
+	}
+	report.AddHistory(<-state, o.Running)
+	return report, nil
+}
+
+// HistoryLocked is what CheckHistory says of one that its passphrase keeps.
+const HistoryLocked = doctor.HistoryLocked
+
+// checkTime is how long the history may be read for.
+const checkTime = time.Minute
+
+// historyState says in a word how the history is: the node that runs looks, or
+// we do where the profile has no passphrase.
+func historyState(ctx context.Context, nameOrDir string, self API) string {
+	if self != nil {
+		s, ok := self.(Secrets)
+		if !ok {
+			return doctor.HistoryUnchecked
+		}
+		state, err := s.CheckHistory(ctx)
+		if err != nil {
+			return doctor.HistoryUnchecked
+		}
+		return state
+	}
+	if protected, err := Protected(nameOrDir); err != nil {
+		return doctor.HistoryUnchecked
+	} else if protected {
+		return doctor.HistoryLocked
+	}
+	held, err := Hold(nameOrDir) // every connection to it is of one process
+	if err != nil {
+		return doctor.HistoryUnchecked
+	}
+	defer func() { _ = held.Close() }()
+	if _, err := os.Lstat(held.p.Path(historyFile)); errors.Is(err, fs.ErrNotExist) {
+		return doctor.HistoryNone
+	}
+	state, _ := checkHistory(ctx, held.p)
+	return state
+}
+
+// checkHistory reads all of a history.
+func checkHistory(ctx context.Context, p *profile.Profile) (string, error) {
+	key, err := p.StoreKey()
+	if err != nil {
+		return doctor.HistoryUnchecked, nil
+	}
+	defer clear(key[:])
+	switch err := history.Check(ctx, p.Path(historyFile), key); {
+	case err == nil:
+		return doctor.HistorySound, nil
+	case errors.Is(err, history.ErrDamaged):
+		return doctor.HistoryIsDamaged, err
+	}
+	return doctor.HistoryUnchecked, nil
+}
+
+// CheckHistory is that of Secrets. What is found damaged is mended.
+func (n *Node) CheckHistory(ctx context.Context) (string, error) {
+	var why closure
+	if err := n.call(ctx, func() error {
+		why = n.keeping.why
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	switch why {
+	case concealed:
+		return doctor.HistoryLocked, nil
+	case mending, broken:
+		return doctor.HistoryIsDamaged, nil
+	}
+	state, damage := checkHistory(ctx, n.prof)
+	if damage != nil {
+		_ = n.call(ctx, func() error { return n.damaged(damage) })
+	}
+	return state, nil
 }
 
 // introduce asks the running node for its name and port, and where people

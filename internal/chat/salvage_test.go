@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"llchat/internal/doctor"
 	"llchat/internal/health"
 	"llchat/internal/history"
 	"llchat/internal/identity"
@@ -319,3 +320,55 @@ func awake(tb testing.TB, folder string) *Node {
 	}
 	return n
 }
+
+// llchat doctor says in a word how the history is: what a node that runs finds
+// damaged is mended at once, one under a passphrase is not looked at.
+func TestDoctorLooksAtTheHistory(t *testing.T) {
+	folder := t.TempDir() + "/p"
+	state := func(self API) string { return historyState(t.Context(), folder, self) }
+	if got := state(nil); got != doctor.HistoryNone {
+		t.Errorf("nothing written yet: %q", got)
+	}
+	longAgo(t, folder, 1000)
+	if got := state(nil); got != doctor.HistorySound {
+		t.Errorf("no node runs: %q", got)
+	}
+	damage(t, filepath.Join(folder, historyFile))
+	if got := state(nil); got != doctor.HistoryIsDamaged {
+		t.Errorf("damaged: %q", got)
+	}
+	n := awake(t, folder)
+	self := struct {
+		API
+		Secrets
+	}{n, checker{n: n}}
+	if got := state(self); got != doctor.HistoryIsDamaged {
+		t.Errorf("a node runs: %q", got)
+	}
+	for deadline := time.Now().Add(time.Minute); state(self) != doctor.HistorySound; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not mended")
+		}
+	}
+	if err := n.SetPassphrase(t.Context(), nil, []byte("horse")); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Conceal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(self); got != doctor.HistoryLocked {
+		t.Errorf("locked: %q", got)
+	}
+	finish(t, n)
+	if got := state(nil); got != doctor.HistoryLocked {
+		t.Errorf("under a passphrase: %q", got)
+	}
+}
+
+// checker is the part of Secrets that a node has by itself.
+type checker struct {
+	Secrets
+	n *Node
+}
+
+func (c checker) CheckHistory(ctx context.Context) (string, error) { return c.n.CheckHistory(ctx) }

@@ -24,6 +24,10 @@ type Secrets interface {
 	Lock(ctx context.Context) error
 	Unlock(ctx context.Context, passphrase []byte) error
 
+	// CheckHistory reads all of the history and says in a word how it is:
+	// sound, damaged (then it is mended) or locked.
+	CheckHistory(ctx context.Context) (string, error)
+
 	// Panic makes keys and history unreadable for good and ends the node
 	// (P-21). It asks nothing.
 	Panic(ctx context.Context) error

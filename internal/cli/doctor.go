@@ -15,13 +15,14 @@ func (a *app) doctorCommand() *cobra.Command {
 	return a.command(spec{
 		use: "doctor", short: "What works on each interface, and what mends the rest",
 		long: "Looks at each network interface for about nine seconds: addresses, multicast, who\n" +
-			"is heard, who can be dialled, who holds port 5353, VPNs, and as root the rules of\n" +
-			"the firewall. For each thing that does not work it names the cause and the one\n" +
-			"command that mends it. It changes nothing, and works with and without a running\n" +
-			"node. For a ghost it sends nothing, and looks only at what needs no packet; for a\n" +
-			"quiet profile it asks what every browser asks, and names nobody. Its output holds\n" +
-			"no name, key or address: it can be published. The exit code is 0 when nothing is\n" +
-			"wrong, remarks aside, and 1 when something is.",
+			"is heard, who can be dialled, who holds port 5353, VPNs, as root the rules of the\n" +
+			"firewall, and whether all of the history on disk can be read. For each thing that\n" +
+			"does not work it names the cause and the one command that mends it. It changes\n" +
+			"nothing (a node that runs mends its history), and works without one, too. For a\n" +
+			"ghost it sends nothing, and looks only at what needs no packet; for a quiet profile\n" +
+			"it asks what every browser asks, and names nobody. Its output holds no name, key or\n" +
+			"address: it can be published. The exit code is 0 when nothing is wrong, remarks\n" +
+			"aside, and 1 when something is.",
 		example: "llchat doctor\nsudo llchat doctor --json\nllchat doctor --interface wlan0",
 		run:     func(ctx context.Context, _ []string) error { return a.doctor(ctx) },
 	})

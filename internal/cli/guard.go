@@ -212,6 +212,14 @@ func (g *guard) reveal(ctx context.Context, node *chat.Node, passphrase []byte) 
 	return nil
 }
 
+// CheckHistory implements chat.Secrets. It is no use of the node.
+func (g *guard) CheckHistory(ctx context.Context) (string, error) {
+	if n, _ := g.now(); n != nil {
+		return n.CheckHistory(ctx)
+	}
+	return chat.HistoryLocked, nil
+}
+
 // Panic implements chat.Secrets. It waits for nothing and nobody.
 func (g *guard) Panic(context.Context) error {
 	var err error

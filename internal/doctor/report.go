@@ -28,6 +28,7 @@ const (
 	NotAnnounced      = "not-announced"      // a node runs, but its announcement is not heard
 	SecondOpinion     = "second-opinion"     // the other stack sees people we do not
 	ClockOff          = "clock-off"          // the clock cannot be right
+	HistoryDamaged    = "history-damaged"    // not all of the history can be read
 )
 
 // Where a command is to be run.
@@ -101,6 +102,8 @@ type Report struct {
 	People int `json:"people"`
 	// Second opinion of another stack on this machine.
 	Second Second `json:"second"`
+	// History is how the history on disk is; empty where nobody asked.
+	History string `json:"history,omitempty"`
 	// Unchecked says what could not be looked at, and why.
 	Unchecked []string `json:"unchecked"`
 }
@@ -123,6 +126,7 @@ func (r Report) Text() string {
 		i.text(&b, r)
 	}
 	r.second(&b)
+	r.history(&b)
 	for _, f := range r.Findings {
 		f.text(&b)
 	}

@@ -106,18 +106,7 @@ func (s *Store) settle() {
 
 // Check reads the whole database and reports damage as *Error.
 func (s *Store) Check() error {
-	var found string
-	err := s.read("check", func(c *conn) error {
-		q := c.query("PRAGMA integrity_check(1)")
-		if q.next() {
-			found = q.stmt.ColumnText(0)
-		}
-		return q.done()
-	})
-	if err == nil && found != "ok" {
-		err = &Error{Path: s.path, Problem: problemDamaged, Hint: hintAway, Err: errors.Join(ErrDamaged, errors.New(found))}
-	}
-	return err
+	return s.read("check", func(c *conn) error { return c.integrity(s.path) })
 }
 
 // read runs do in a transaction of the reading connection, so that all of it

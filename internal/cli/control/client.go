@@ -293,6 +293,11 @@ func (c *Client) Unlock(ctx context.Context, passphrase []byte) error {
 	return c.call(ctx, "unlock", params{Old: passphrase}, nil)
 }
 
+// CheckHistory implements chat.Secrets.
+func (c *Client) CheckHistory(ctx context.Context) (state string, err error) {
+	return state, c.call(ctx, "check", params{}, &state)
+}
+
 // Panic implements chat.Secrets.
 func (c *Client) Panic(ctx context.Context) error { return c.call(ctx, "panic", params{}, nil) }
 

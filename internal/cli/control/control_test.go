@@ -161,13 +161,16 @@ func TestEveryMethod(t *testing.T) {
 	if m, err := c.Export(ctx, "bob", 3, 9); err != nil || len(m) != 1 || m[0].ID != "e" {
 		t.Errorf("export: %+v, %v", m, err)
 	}
+	if state, err := c.CheckHistory(ctx); err != nil || state != "sound" {
+		t.Errorf("check: %q, %v", state, err)
+	}
 	if err := errors.Join(c.Forget(ctx, "bob"), c.SetPassphrase(ctx, []byte("old"), []byte("new\xff")), c.Lock(ctx), c.Unlock(ctx, []byte("old")), c.Panic(ctx)); err != nil {
 		t.Error(err)
 	}
 	want := []string{
 		"send bob a\nb", "set nick x", "draft k half 6", "focus k", "view k ~l", "add 192.0.2.7:5298",
 		"unblock bob", "accept b0d9ee10 as Robert", "accept b0d9ee10 as a new key of bob", "rename bob Robert", "message bob 7", "export bob 3 9",
-		"forget bob", "passphrase old new\xff", "lock", "unlock old", "panic",
+		"check", "forget bob", "passphrase old new\xff", "lock", "unlock old", "panic",
 	}
 	if d := cmp.Diff(want, f.seen()); d != "" {
 		t.Error(d)

@@ -87,6 +87,11 @@ func (f *fake) Unlock(_ context.Context, passphrase []byte) error {
 	return nil
 }
 
+func (f *fake) CheckHistory(context.Context) (string, error) {
+	f.note("check")
+	return "sound", nil
+}
+
 func (f *fake) Panic(context.Context) error {
 	f.note("panic")
 	return nil

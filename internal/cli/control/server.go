@@ -265,10 +265,17 @@ var methods = map[string]func(context.Context, chat.API, params) (any, error){
 	"passphrase": secret(func(ctx context.Context, s chat.Secrets, p params) error { return s.SetPassphrase(ctx, p.Old, p.New) }),
 	"lock":       secret(func(ctx context.Context, s chat.Secrets, _ params) error { return s.Lock(ctx) }),
 	"unlock":     secret(func(ctx context.Context, s chat.Secrets, p params) error { return s.Unlock(ctx, p.Old) }),
-	"panic":      secret(func(ctx context.Context, s chat.Secrets, _ params) error { return s.Panic(ctx) }),
-	"add":        func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
-	"set":        func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
-	"avatar":     func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
+	"check": func(ctx context.Context, a chat.API, _ params) (any, error) {
+		s, ok := a.(chat.Secrets)
+		if !ok {
+			return nil, errNoSecrets
+		}
+		return s.CheckHistory(ctx)
+	},
+	"panic":  secret(func(ctx context.Context, s chat.Secrets, _ params) error { return s.Panic(ctx) }),
+	"add":    func(ctx context.Context, a chat.API, p params) (any, error) { return a.Add(ctx, p.Address) },
+	"set":    func(ctx context.Context, a chat.API, p params) (any, error) { return nil, a.Set(ctx, p.Key, p.Value) },
+	"avatar": func(ctx context.Context, a chat.API, p params) (any, error) { return a.Avatar(ctx, p.Who) },
 	"history": func(ctx context.Context, a chat.API, p params) (any, error) {
 		return a.History(ctx, p.Who, p.Before, p.page())
 	},
@@ -296,6 +303,8 @@ func accept(ctx context.Context, a chat.API, p params) (any, error) {
 	return a.Accept(ctx, p.Who)
 }
 
+var errNoSecrets = &chat.Error{Code: chat.CodeUsage, Text: "this node cannot be locked"}
+
 // secret is a method for what has keys. What it was given is overwritten.
 func secret(do func(context.Context, chat.Secrets, params) error) func(context.Context, chat.API, params) (any, error) {
 	return func(ctx context.Context, a chat.API, p params) (any, error) {
@@ -303,7 +312,7 @@ func secret(do func(context.Context, chat.Secrets, params) error) func(context.C
 		defer clear(p.New)
 		s, ok := a.(chat.Secrets)
 		if !ok {
-			return nil, &chat.Error{Code: chat.CodeUsage, Text: "this node cannot be locked"}
+			return nil, errNoSecrets
 		}
 		return nil, do(ctx, s, p)
 	}
