@@ -181,7 +181,7 @@ func (m *model) author(c *conv, l *line) ink.Seg {
 	if e := m.book.get(c.key); e != nil {
 		name, pin = e.name, e.peer.Fingerprint
 	}
-	return ink.T(ink.Hue(pin[0], pin[1])|ink.Bold, name)
+	return ink.T(ink.Hue(pin[:])|ink.Bold, name)
 }
 
 // nameColumn is how wide names are in a conversation: one width for all rows.

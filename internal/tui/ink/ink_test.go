@@ -1,6 +1,7 @@
 package ink
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -241,12 +242,15 @@ func TestNoColour(t *testing.T) {
 }
 
 // TestHue: the whole circle is used, and the same key has the same colour.
-func TestHue(t *testing.T) {
-	if got := Hue(0, 0); got != tokens {
-		t.Errorf("Hue(0, 0) = %d, want %d", got, tokens)
-	}
-	if got := Hue(255, 255); got != tokens+hues-1 {
-		t.Errorf("Hue(255, 255) = %d, want %d", got, tokens+hues-1)
+// XEP-0392 13.2 gives angles for these.
+func TestXEP0392_Hue(t *testing.T) {
+	for input, want := range map[string]float64{"Romeo": 327.255249, "juliet@capulet.lit": 209.410400, "😺": 331.199341, "council": 359.994507, "Board": 171.430664} {
+		if got := angle([]byte(input)) * 360; math.Abs(got-want) > 1e-5 {
+			t.Errorf("%s: %f, want %f", input, got, want)
+		}
+		if h := Hue([]byte(input)); h < tokens || h >= tokens+hues {
+			t.Errorf("%s: token %d", input, h)
+		}
 	}
 }
 

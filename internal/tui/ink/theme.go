@@ -1,6 +1,7 @@
 package ink
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"math"
 	"slices"
@@ -40,11 +41,17 @@ const (
 )
 
 // Hue is the token of a person: an angle on the colour circle after XEP-0392,
-// made of the first two octets of the key's fingerprint, so that an impostor
-// with the same name has another colour.
-func Hue(a, b byte) Style {
-	angle := float64(uint16(a)|uint16(b)<<8) / 65536 // XEP-0392 4.2: little endian
-	return tokens + Style(angle*hues)
+// made of the key's fingerprint, so that an impostor with the same name has
+// another colour.
+func Hue(fingerprint []byte) Style {
+	return tokens + Style(angle(fingerprint)*hues)
+}
+
+// angle is that of XEP-0392 4.2, of a whole turn: two octets of the SHA-1, little
+// endian. Nothing is trusted by it.
+func angle(input []byte) float64 {
+	sum := sha1.Sum(input)
+	return float64(uint16(sum[0])|uint16(sum[1])<<8) / 65536
 }
 
 // Theme turns styles into the bytes that switch a terminal to them.
