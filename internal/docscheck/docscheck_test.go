@@ -65,7 +65,7 @@ func rows(t *testing.T, doc string) []row {
 }
 
 // prefixes are the families of rows; prefixOf is what an id begins with.
-var prefixes = []string{"174-", "C-", "K", "L-", "DN-", "DQ-", "DR-", "MN-", "MQ-", "MR-", "MB-", "T-", "P-", "5.6-", "5.7-", "5.8-", "5.9-"}
+var prefixes = []string{"174-", "C-", "K", "L-", "X-", "DN-", "DQ-", "DR-", "MN-", "MQ-", "MR-", "MB-", "T-", "P-", "5.6-", "5.7-", "5.8-", "5.9-"}
 
 func prefixOf(id string) string {
 	if strings.HasPrefix(id, "174-") {
@@ -83,13 +83,19 @@ func numbered(prefix string, width, first, last int) []string {
 }
 
 // conformance lists the rows of the handbook (174, C, K; those of its 5.8 and
-// 5.9 have no ids there and are counted), of the limits (L)
+// 5.9 have no ids there and are counted), of the payloads (X), the limits (L)
 // and of the checklist for RFC 6762 and 6763: names and transport (DN),
 // querier (DQ), responder (DR).
 func conformance() []string {
 	ids := slices.Concat(numbered("C-", 1, 1, 35), numbered("K", 1, 1, 18),
 		numbered("5.6-", 2, 1, 4), numbered("5.7-", 2, 1, 10), numbered("5.8-", 2, 1, 22), numbered("5.9-", 2, 1, 3), numbered("L-", 2, 1, 18), numbered("L-", 2, 20, 30),
 		numbered("DN-", 2, 1, 12), numbered("DQ-", 2, 1, 23), numbered("DR-", 2, 1, 28))
+	// Payloads, by the number of their XEP.
+	for _, n := range []int{
+		30, 47, 66, 80, 85, 115, 166, 172, 184, 191, 198, 199, 203, 234, 245, 300, 308, 333, 359, 380, 382, 392, 393, 424, 428, 444, 446, 461, 478,
+	} {
+		ids = append(ids, fmt.Sprintf("X-%04d", n))
+	}
 	// XEP-0174: rows in each section.
 	for _, s := range []struct{ section, rows int }{
 		{3, 17}, {4, 6}, {5, 3}, {6, 8}, {7, 4}, {8, 4}, {9, 2}, {10, 5}, {11, 14}, {12, 3}, {13, 7}, {15, 3},
