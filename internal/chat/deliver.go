@@ -204,7 +204,7 @@ func (n *Node) storeFailed(err error) {
 	case errors.Is(err, history.ErrDamaged):
 		_ = n.damaged(err)
 		return
-	case n.keeping.why != notClosed:
+	case n.keeping.why != notClosed, errors.Is(err, history.ErrMoved): // said elsewhere
 		return
 	}
 	n.setHealth(healthStore, "a message could not be stored: "+err.Error(), "make room on the disk")

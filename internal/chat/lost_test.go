@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,4 +108,98 @@ func TestP26_LostIdentityIsNoFirstStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	finish(t, offline(t, folder))
+}
+
+// The history is removed while the node runs: what is said to be kept is there
+// after the next start, as all before, and the user is told.
+func TestHistoryRemovedWhileRunning(t *testing.T) {
+	folder := t.TempDir() + "/p"
+	longAgo(t, folder, 20)
+	n := awake(t, folder)
+	feed, err := n.Subscribe(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(folder, historyFile+"*"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := n.Send(t.Context(), "bob", "the message is kept"); err != nil {
+		t.Errorf("send: %v", err)
+	}
+	if h, ok := healthOf(t, n, healthMoved); !ok || h.Severity != health.Warning || h.Hint == "" {
+		t.Errorf("health %+v, %v", h, ok)
+	}
+	for told := false; !told; {
+		events, err := feed.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = slices.ContainsFunc(events, func(e Event) bool {
+			h, ok := e.Body.(HealthNotice)
+			return ok && h.Item.Code == healthMoved
+		})
+	}
+	again := offline(t, cutOff(t, folder))
+	if all, err := export(again); err != nil || len(all) != 21 {
+		t.Errorf("%d messages after a kill, %v; want 21", len(all), err)
+	}
+	finish(t, again)
+	finish(t, n)
+}
+
+// P-21: what a panic removed does not come back, whoever panics.
+func TestP21_NothingComesBackAfterPanic(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		folder := t.TempDir() + "/p"
+		longAgo(t, folder, 20)
+		n := awake(t, folder)
+		if err := os.WriteFile(filepath.Join(folder, "foreign"), nil, 0o600); err != nil {
+			t.Fatal(err) // the folder stays for this
+		}
+		panicked := func() error { _, err := Destroy(folder); return err }
+		if own {
+			panicked = n.Destroy
+		}
+		if err := panicked(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Send(t.Context(), "bob", "is not kept"); err == nil || HintFor(err) == "" {
+			t.Errorf("send: %v, want an error with a hint", err)
+		}
+		finish(t, n)
+		entries, err := os.ReadDir(folder)
+		if err != nil || len(entries) != 1 {
+			t.Errorf("own %v: %v, %v; want the foreign file alone", own, entries, err)
+		}
+	}
+}
+
+// The history is removed between two starts: that is said, at that start only,
+// and never at the first one.
+func TestHistoryRemovedWhileStopped(t *testing.T) {
+	folder := t.TempDir() + "/p"
+	longAgo(t, folder, 20)
+	for _, gone := range []bool{false, true, false} {
+		if gone {
+			if err := os.Remove(filepath.Join(folder, historyFile)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := offline(t, folder)
+		if h, said := healthOf(t, n, healthGone); said != gone || said && h.Hint == "" {
+			t.Errorf("gone %v: health %+v, %v", gone, h, said)
+		}
+		finish(t, n)
+	}
+	n := offline(t, t.TempDir()+"/first")
+	if h, said := healthOf(t, n, healthGone); said {
+		t.Errorf("first start: health %+v", h)
+	}
+	finish(t, n)
 }

@@ -30,10 +30,19 @@ const (
 // openHistory opens the history. One that is damaged is set aside, and what
 // can be read of it carried over; the user is told in either case.
 func (n *Node) openHistory() error {
-	return n.withHistory(func(path string, key [32]byte) (err error) {
+	gone := n.historyGone()
+	err := n.withHistory(func(path string, key [32]byte) (err error) {
 		n.hist, err = history.Open(path, key)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	if gone {
+		n.health.Set(goneItem())
+	}
+	n.guardHistory()
+	return nil
 }
 
 // withHistory opens the history in the way given, mended if need be.

@@ -19,6 +19,9 @@ type conn struct {
 // query returns the statement for sql, prepared once, ready for its
 // arguments. One statement runs once at a time.
 func (c *conn) query(sql string) *query {
+	if c.db == nil {
+		return &query{err: ErrClosed}
+	}
 	q := c.queries[sql]
 	if q == nil {
 		stmt, _, err := c.db.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
@@ -52,6 +55,11 @@ func (c *conn) transact(begin string, do func(*conn) error) error {
 func (c *conn) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.end()
+}
+
+// end is close, for who has locked it.
+func (c *conn) end() error {
 	if c.db == nil {
 		return nil
 	}

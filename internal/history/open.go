@@ -152,7 +152,15 @@ func (f file) fill() error {
 }
 
 func (f file) remove() error {
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return f.removeLog()
+}
+
+// removeLog removes what belongs to the file that bears the name now.
+func (f file) removeLog() error {
+	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(f.path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -183,7 +191,7 @@ func (f file) start() (*Store, error) {
 	}
 	s, err := newStore(f.path, w, r)
 	if err == nil {
-		s.config = f.config
+		s.config, s.key = f.config, f.key
 	}
 	return s, err
 }

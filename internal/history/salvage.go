@@ -61,10 +61,8 @@ func (cfg config) salvage(ctx context.Context, path string, key [32]byte) (Salva
 		return Salvaged{}, explain("salvage", path, errors.Join(err, made.remove()))
 	}
 	// Before the rename: a log belongs to the file that bears its name.
-	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Salvaged{}, explain("salvage", path, err)
-		}
+	if err := f.removeLog(); err != nil {
+		return Salvaged{}, explain("salvage", path, err)
 	}
 	if err := os.Rename(made.path, path); err != nil {
 		return Salvaged{}, explain("salvage", path, err)

@@ -39,6 +39,8 @@ type Store struct {
 	behind    bool                   // too many of them for one commit
 	logPages  int                    // length of the write-ahead log
 	unswept   bool                   // a conversation is being removed
+	key       [32]byte               // while it is open
+	guard     guard
 }
 
 // load is how full an outbox is.
@@ -61,14 +63,18 @@ func (s *Store) begin() error {
 	if err := s.recall(); err != nil {
 		return err
 	}
-	s.w.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
-		s.logPages = pages
-		return nil
-	})
+	s.watchLog()
 	closing := make(chan struct{})
 	s.closing = closing
 	s.ended.Go(func() { s.writer(closing) })
 	return nil
+}
+
+func (s *Store) watchLog() {
+	s.w.db.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		s.logPages = pages
+		return nil
+	})
 }
 
 // LogLost reports whether the file was found without its log although the

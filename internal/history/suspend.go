@@ -62,7 +62,7 @@ func (s *Store) reconnect(f file) error {
 	s.w.take(w)
 	s.r.take(r)
 	s.forget()
-	s.logPages, s.unswept = 0, false
+	s.logPages, s.unswept, s.key = 0, false, f.key
 	if err := s.begin(); err != nil {
 		return errors.Join(err, s.r.close(), s.w.close())
 	}
@@ -93,6 +93,8 @@ func (s *Store) halt() error {
 	}
 	close(s.closing)
 	s.ended.Wait()
+	moved := s.stayAtLast()
 	s.settle()
-	return explain("close", s.path, errors.Join(s.r.close(), s.w.close()))
+	clear(s.key[:])
+	return explain("close", s.path, errors.Join(moved, s.r.close(), s.w.close()))
 }

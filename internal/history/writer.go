@@ -1,6 +1,10 @@
 package history
 
-import "github.com/ncruces/go-sqlite3"
+import (
+	"errors"
+
+	"github.com/ncruces/go-sqlite3"
+)
 
 const (
 	// maxGroup bounds how many calls share one commit.
@@ -87,8 +91,11 @@ func (s *Store) collect(group []job) []job {
 func (s *Store) commit(group []job) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	err := s.try(group)
-	if err == nil || len(group) == 1 {
+	err := s.stay()
+	if err == nil {
+		err = s.try(group)
+	}
+	if err == nil || errors.Is(err, ErrMoved) || len(group) == 1 {
 		for _, j := range group {
 			j.done <- err
 		}
