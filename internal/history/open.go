@@ -95,6 +95,9 @@ func (f file) prepare() error {
 		return &Error{Path: f.path, Problem: "is cut short", Hint: hintAway}
 	}
 	if err := f.verify(); err != nil {
+		if errors.Is(err, sqlite3.NOTADB) && f.rightKey() {
+			return &Error{Path: f.path, Problem: "is damaged on its first page", Hint: hintAway, Err: errors.Join(ErrDamaged, err)}
+		}
 		return err
 	}
 	if err := f.checkLog(readIndex(f.path)); err != nil {

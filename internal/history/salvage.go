@@ -116,6 +116,9 @@ func linkOrCopy(dst, src string) error {
 
 // carry fills a new database with what can be read in from.
 func (f file) carry(ctx context.Context, from file, out *Salvaged) error {
+	if from.headless() {
+		return f.gather(ctx, from, out)
+	}
 	src, err := from.openDamaged()
 	if err != nil {
 		return err
@@ -244,21 +247,23 @@ func (s *salvage) table(name string) error {
 
 // strays carries over the messages on pages that no tree leads to. What is
 // there already stays as it is: it may be newer.
-func (s *salvage) strays() error {
+func (s *salvage) strays() error { return s.leaves(shapes[:1]) }
+
+// leaves carries over what is recognised without any tree.
+func (s *salvage) leaves(shapes []shape) error {
 	l, ok := openLeaves(s.src)
 	if !ok {
 		return nil
 	}
-	return l.each(func(row int64, columns []value) error {
+	return l.each(shapes, func(of *shape, row int64, columns []value) error {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		names := "row, seq, peer, out, id, state, pending, time, delay, reason, body"
-		if len(columns) > columnsOf1 {
-			names += ", kind, flags, target"
+		names := strings.Join(strings.Split(of.names, ", ")[:len(columns)], ", ")
+		if !of.index {
+			columns[0] = row
 		}
-		columns[0] = row
-		insert := s.dst.query("INSERT OR IGNORE INTO message (" + names + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")")
+		insert := s.dst.query("INSERT OR IGNORE INTO " + of.table + " (" + names + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")")
 		for _, v := range columns {
 			insert.value(v)
 		}

@@ -284,8 +284,8 @@ func FuzzLeaves(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file := vfsutil.SliceFile(make([]byte, 2*pageSize))
 		copy(file[pageSize:], data)
-		err := leaves{&file}.each(func(row int64, columns []value) error {
-			if !isMessage(row, columns) {
+		err := leaves{&file}.each(shapes, func(s *shape, row int64, columns []value) error {
+			if !s.of(s.index, row, columns) {
 				t.Errorf("%d: %v", row, columns)
 			}
 			return nil
