@@ -203,3 +203,27 @@ func TestHistoryRemovedWhileStopped(t *testing.T) {
 	}
 	finish(t, n)
 }
+
+// The first page of the history is damaged: that is no wrong key, the node
+// starts, and everything else is there.
+func TestFirstPageOfHistoryDamaged(t *testing.T) {
+	folder := t.TempDir() + "/p"
+	longAgo(t, folder, 50)
+	path := filepath.Join(folder, historyFile)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte(strings.Repeat("noise", 800)), 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n := offline(t, folder)
+	defer finish(t, n)
+	if all, err := export(n); err != nil || len(all) != 50 {
+		t.Errorf("%d messages, %v; want 50", len(all), err)
+	}
+	if h, ok := healthOf(t, n, healthSalvaged); !ok || h.Hint == "" {
+		t.Errorf("health %+v, %v", h, ok)
+	}
+}
