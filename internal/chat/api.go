@@ -106,8 +106,8 @@ type API interface {
 	Focus(ctx context.Context, key string) error
 
 	// View tells which rows a person sees right now, by Peer.Key, no more than
-	// the first MaxView: whether the contacts among them are still there is
-	// asked every two minutes.
+	// the first MaxView: whether they are still there is asked every two
+	// minutes, in a crowd more rarely for those who are no contacts.
 	View(ctx context.Context, keys []string) error
 
 	// Draft and SetDraft keep what is being written, on disk, for Peer.Key: the

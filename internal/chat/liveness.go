@@ -34,9 +34,10 @@ const wokeTime = 2 * time.Minute
 // Focus implements API. The newest word of any face counts.
 func (n *Node) Focus(ctx context.Context, key string) error {
 	return n.call(ctx, func() error {
-		n.focus = identity.Pin{}
+		n.focus, n.sight.focus = identity.Pin{}, nil
 		if row, ok := n.rows[key]; ok {
 			n.focus = row.Fingerprint
+			n.sight.focus = n.claimsIn(row)
 		}
 		n.watchClaims()
 		n.checkFocus()
@@ -48,9 +49,14 @@ func (n *Node) Focus(ctx context.Context, key string) error {
 // View implements API. The newest word of any face counts.
 func (n *Node) View(ctx context.Context, keys []string) error {
 	return n.call(ctx, func() error {
-		n.view = nil
+		n.view, n.sight.view = nil, nil
 		for _, key := range keys[:min(len(keys), MaxView)] {
-			if row, ok := n.rows[key]; ok && !row.Fingerprint.IsZero() {
+			row, ok := n.rows[key]
+			if !ok {
+				continue
+			}
+			n.sight.view = append(n.sight.view, n.claimsIn(row)...)
+			if !row.Fingerprint.IsZero() {
 				n.view = append(n.view, row.Fingerprint)
 			}
 		}
@@ -63,7 +69,29 @@ func (n *Node) View(ctx context.Context, keys []string) error {
 // first, then those in view: their silent death shows within 120 s (mdns.md
 // 2.6).
 func (n *Node) watchClaims() {
-	n.disc.Load().Watch(n.watched()...)
+	d := n.disc.Load()
+	d.Watch(n.watched()...)
+	if f, ok := d.Finder.(looker); ok {
+		f.Look(slices.Concat(n.sight.focus, n.sight.view)...)
+	}
+}
+
+// sight is which claims a person sees, in the open conversation and in the list.
+type sight struct{ focus, view []string }
+
+// looker is a source of claims that asks, now and then, for whoever is in view.
+type looker interface{ Look(keys ...string) }
+
+// claimsIn are the claims on the links behind a row that is no contact's: nobody
+// watches those, and whoever died without a word would stay in view for an hour.
+func (n *Node) claimsIn(row shownRow) []string {
+	switch {
+	case row.Fingerprint.IsZero():
+		return []string{row.id.claim}
+	case n.isContact(row.Fingerprint):
+		return nil
+	}
+	return slices.Sorted(maps.Keys(n.owned[row.Fingerprint]))
 }
 
 // watched lists the claims of contacts in the order in which they matter.

@@ -3,6 +3,7 @@ package chat_test
 import (
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"llchat/internal/chat"
@@ -119,6 +120,42 @@ func TestMovedLinksCheckStreams(t *testing.T) {
 					return !p.Stream && p.Presence == chat.Offline
 				})
 			})
+		})
+	}
+}
+
+// RFC 6762 5.2, 10.4: a stranger who dies without a word leaves the list of who
+// looks at it within minutes, and that of others with its record.
+func TestStrangerInViewLeaves(t *testing.T) {
+	for _, how := range []string{"view", "focus", "nobody looks"} {
+		synctest.Test(t, func(t *testing.T) {
+			lan := lantest.New(t, 9)
+			alice, host := lan.Host().Node(chat.Options{Nick: "alice"}), lan.Host()
+			host.Node(chat.Options{Nick: "eve"})
+			lan.Host().Node(chat.Options{Nick: "dan"})
+			sees(t, alice, "eve")
+			sees(t, alice, "dan")
+			eve, _ := peerNamed(t, alice, "eve")
+			dan, _ := peerNamed(t, alice, "dan")
+			var err error
+			switch how {
+			case "view":
+				err = alice.View(t.Context(), []string{dan.Key, eve.Key})
+			case "focus":
+				err = alice.Focus(t.Context(), eve.Key)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			lan.Partition(host)
+			time.Sleep(4 * time.Minute)
+			_, here := peerNamed(t, alice, "eve")
+			if want := how == "nobody looks"; here != want {
+				t.Errorf("%s: listed after four minutes: %v, want %v", how, here, want)
+			}
+			if _, ok := peerNamed(t, alice, "dan"); !ok {
+				t.Errorf("%s: dan is there and not listed", how)
+			}
 		})
 	}
 }

@@ -84,6 +84,7 @@ type state struct {
 	focus      identity.Pin                         // whose conversation is looked at
 	focusTimer *time.Timer
 	view       []identity.Pin           // whose rows a person sees
+	sight      sight                    // what they announce who are no contacts
 	seekTimer  *time.Timer              // runs while somebody is missed
 	newKeys    rate                     // unknown keys handled (L-11)
 	firsts     map[string]chan struct{} // claims to which a first message is under way

@@ -201,6 +201,12 @@ func (n *Node) Watch(keys ...string) {
 	_ = n.run(context.Background(), func(now time.Time) { n.engine.Watch(now, keys) })
 }
 
+// Look sets the instances that a person sees, at most 20: whoever of them was
+// silent for minutes is asked for, and Left follows when it does not answer.
+func (n *Node) Look(keys ...string) {
+	_ = n.run(context.Background(), func(now time.Time) { n.engine.Look(now, keys) })
+}
+
 // Seek asks once for instances that were on the link and are not known any
 // more, by their labels as received, 20 at most: one that answers joins.
 func (n *Node) Seek(instances ...string) {

@@ -72,11 +72,11 @@ func (m *model) tellView() tea.Cmd {
 	}
 }
 
-// inSight lists the contacts among the rows that are drawn, the open one first.
+// inSight lists the people in the rows that are drawn, the open one first.
 func (m *model) inSight(l layout) []string {
 	keys := make([]string, 0, 16)
 	add := func(e *entry) {
-		if e != nil && e.peer.Contact() && len(keys) < chat.MaxView && !slices.Contains(keys, e.peer.Key) {
+		if e != nil && len(keys) < chat.MaxView && !slices.Contains(keys, e.peer.Key) {
 			keys = append(keys, e.peer.Key)
 		}
 	}

@@ -23,6 +23,7 @@ const (
 type cache struct {
 	byKey     map[string]*instance
 	watched   map[string]bool
+	viewed    map[string]bool
 	dirty     []*instance
 	resolved  []*instance // Resolve is answered
 	resolving int         // instances with Resolve under way
@@ -75,6 +76,7 @@ type instance struct {
 	lostAt time.Time
 	wait   time.Time // joined without TXT then; zero: now
 	again  time.Time // kept for its live stream: look again then
+	look   time.Time // in view: asked for then if it is silent
 
 	shown bool
 	dirty bool

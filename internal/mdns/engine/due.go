@@ -11,6 +11,7 @@ type questions struct {
 	end   time.Time // no answer by then: it failed
 	next  time.Time
 	asked int
+	tries int // of a reconfirmation
 }
 
 func (q questions) active() bool { return !q.start.IsZero() }
@@ -27,6 +28,7 @@ const (
 	fetchGap      = time.Second
 	reconfirmGap  = 2 * time.Second
 	reconfirmTime = 10 * time.Second // 10.4
+	reconfirmMost = 2
 	resolveTime   = 5 * time.Second
 	resolveFresh  = 10 * time.Second // heard that recently needs no question
 	liveCheck     = 30 * time.Second // an instance kept for its live stream is looked at again
@@ -45,6 +47,7 @@ func (e *Engine) fetchMissing(now time.Time, in *instance) {
 // instanceDue does what is due for in and sets its timer again.
 func (e *Engine) instanceDue(now time.Time, in *instance) {
 	e.checkPoof(now, in)
+	e.checkLook(now, in)
 	if !e.expireViews(now, in) || !e.askWatched(now, in) || !e.askReconfirm(now, in) {
 		return // removed
 	}
@@ -143,7 +146,7 @@ func (e *Engine) startReconfirm(now time.Time, in *instance) {
 	if in.reconfirm.active() {
 		return
 	}
-	in.reconfirm = questions{start: now, next: now, end: now.Add(reconfirmTime)}
+	in.reconfirm = questions{start: now, next: now, end: now.Add(reconfirmTime), tries: reconfirmMost}
 	e.arm(now, in)
 }
 
@@ -163,10 +166,9 @@ func (e *Engine) askReconfirm(now time.Time, in *instance) bool {
 	}
 	if !q.next.IsZero() && !q.next.After(now) {
 		e.wantAll(now, in, wants{srv: true})
-		q.asked++
 		q.next = time.Time{}
-		if q.asked == 1 {
-			q.next = now.Add(reconfirmGap)
+		if q.asked++; q.asked < q.tries {
+			q.next = now.Add(reconfirmGap << (q.asked - 1))
 		}
 	}
 	return true
@@ -264,6 +266,9 @@ func (e *Engine) arm(now time.Time, in *instance) {
 	need(in.wait)
 	need(in.again)
 	need(in.poof.check)
+	if e.cache.viewed[in.key] && in.shown {
+		need(in.look)
+	}
 	for _, q := range []questions{in.fetch, in.reconfirm, in.resolve} {
 		if q.active() {
 			need(q.next)

@@ -24,6 +24,10 @@ func (e *Engine) settle() {
 		switch {
 		case !in.shown:
 			in.shown = true
+			if e.cache.viewed[in.key] {
+				in.look = e.lookAt(in)
+				e.arm(e.now, in)
+			}
 			e.emit(Event{Kind: Joined, Peer: p})
 		case !p.same(in.last):
 			e.emit(Event{Kind: Changed, Peer: p})
