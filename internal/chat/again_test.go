@@ -94,3 +94,14 @@ func TestWhatIsRefusedSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// A query that is too much says so, and not that it is no message.
+func TestSearchForTooMuch(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		_, err := c.alice.Search(t.Context(), strings.Repeat("x", 100_000), "", 0, 10)
+		wantCode(t, "100 kB", err, chat.CodeUsage)
+		if e, ok := errors.AsType[*chat.Error](err); !ok || !strings.Contains(e.Text, "search") || !strings.Contains(e.Hint, "1,024") {
+			t.Errorf("it says %+v", err)
+		}
+	})
+}

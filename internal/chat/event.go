@@ -30,6 +30,7 @@ type (
 	plainPeer    Peer
 	plainMessage Message
 	plainStatus  Status
+	plainVersion Version
 )
 
 type peerJSON struct {
@@ -42,6 +43,11 @@ type messageJSON struct {
 	Written   stamp `json:"written"`
 	Edited    stamp `json:"edited,omitzero"`
 	Retracted stamp `json:"retracted,omitzero"`
+}
+
+type versionJSON struct {
+	plainVersion
+	Written stamp `json:"written"`
 }
 
 type healthJSON struct {
@@ -189,4 +195,9 @@ func decode[T any](b []byte) (T, error) {
 		return v, fmt.Errorf("chat event: %w", err)
 	}
 	return v, nil
+}
+
+// MarshalJSON writes the text as everything else is written.
+func (v Version) MarshalJSON() ([]byte, error) {
+	return json.Marshal(versionJSON{plainVersion(v), stamp(v.Written)})
 }

@@ -202,6 +202,9 @@ func (n *Node) writtenBefore(pin identity.Pin, w Writing) (Message, bool, error)
 	return n.face(old), true, nil
 }
 
+// NewID returns an id for Writing.ID that nobody has.
+func NewID() string { return stanza.NewID() }
+
 // isID reports whether id has the form that stanza.NewID gives.
 func isID(id string) bool {
 	return len(id) == idLen && strings.Trim(id, "0123456789abcdef") == ""
@@ -390,6 +393,9 @@ func (n *Node) Search(ctx context.Context, query, who string, before int64, most
 			with = &row.Fingerprint
 		}
 		list, err := n.hist.Search(query, with, before, most)
+		if errors.Is(err, history.ErrTooLarge) {
+			return usage("this is too much to search for", "1,024 octets and 16 words at most")
+		}
 		for _, m := range list {
 			found = append(found, n.face(m))
 		}
