@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
@@ -166,6 +167,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.nodeCommands()...)
 	root.AddCommand(a.askCommands()...)
 	root.AddCommand(a.doCommands()...)
+	root.AddCommand(a.aboutCommands()...)
 	root.AddCommand(a.pastCommands()...)
 	root.AddCommand(a.rosterCommands()...)
 	root.AddCommand(a.secretCommands()...)
@@ -215,6 +217,9 @@ func (a *app) start(cmd *cobra.Command, s spec, args []string) error {
 			word = "few"
 		}
 		return usage(fmt.Sprintf("%s: too %s arguments", cmd.Name(), word), "usage: "+cmd.CommandPath()+useArgs(cmd))
+	}
+	if !utf8.ValidString(strings.Join(args, "")) { // what is sent or kept would be something else
+		return usage(cmd.Name()+": an argument is not UTF-8 text", "convert it first: iconv -t UTF-8 does")
 	}
 	if _, err := a.level(); err != nil {
 		return err

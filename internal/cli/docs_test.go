@@ -49,10 +49,11 @@ func TestContract(t *testing.T) {
 	}
 	for _, want := range []string{
 		"status", "whoami", "peers", "send", "block", "accept", "add", "avatar", "paths", "version",
-		"rename", "history", "search", "export",
+		"rename", "react", "retract", "retry", "versions", "history", "search", "export",
 		"event peer", "event message", "event request", "event typing", "event conflict", "event health", "event resync",
 		"method peers", "method requests", "method send", "method accept", "method block", "method add", "method avatar", "method set", "method history",
 		"method unblock", "method rename", "method forget", "method message", "method export", "method search",
+		"method write", "method retry", "method delete", "method versions", "method typing", "method focus", "method view", "method panic",
 		"method passphrase", "method lock", "method unlock", "method draft", "method setDraft", "method subscribe",
 	} {
 		if !seen[want] {
@@ -190,5 +191,7 @@ type refusing struct {
 func (refusing) SetPassphrase(context.Context, []byte, []byte) error { return nil }
 func (refusing) Lock(context.Context) error                          { return nil }
 func (refusing) Unlock(context.Context, []byte) error                { return nil }
+func (refusing) CheckHistory(context.Context) (string, error)        { return "sound", nil }
+func (refusing) Panic(context.Context) error                         { return nil }
 
 func (refusing) Accept(context.Context, string) (chat.Peer, error) { return chat.Peer{}, ambiguous }

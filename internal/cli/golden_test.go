@@ -32,8 +32,8 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 var allCommands = []string{
-	"", "accept", "add", "avatar", "backup", "block", "completion", "daemon", "demo", "doctor", "echo", "export", "forget", "help", "history", "lock", "man", "panic",
-	"passphrase", "paths", "peers", "rename", "restore", "search", "send", "set", "status", "unblock", "unlock", "version", "watch", "whoami",
+	"", "accept", "add", "avatar", "backup", "block", "completion", "daemon", "delete", "demo", "doctor", "echo", "export", "forget", "help", "history", "lock", "man", "panic",
+	"passphrase", "paths", "peers", "react", "rename", "restore", "retract", "retry", "search", "send", "set", "status", "unblock", "unlock", "version", "versions", "watch", "whoami",
 }
 
 // The help of every command: fits a terminal of 100 columns, examples last.

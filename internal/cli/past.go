@@ -61,7 +61,11 @@ func (a *app) searchCommand() *cobra.Command {
 			if err := checkCount(count); err != nil {
 				return err
 			}
-			return a.search(ctx, strings.Join(args, " "), from, count)
+			query := strings.Join(args, " ")
+			if strings.TrimSpace(query) == "" {
+				return usage("search: there is no word to look for", "llchat search WORD")
+			}
+			return a.search(ctx, query, from, count)
 		},
 	})
 	cmd.Flags().IntVarP(&count, "count", "n", somePast, "`N` at most this many, at most 1000")
@@ -132,6 +136,7 @@ func (a *app) search(ctx context.Context, query, from string, count int) error {
 		return err
 	}
 	defer r.end()
+	none := true
 	for row := int64(0); count > 0; {
 		page, err := r.Search(ctx, query, from, row, pastPage)
 		if err != nil {
@@ -145,11 +150,15 @@ func (a *app) search(ctx context.Context, query, from string, count int) error {
 		if err := a.messages(a.Stdout, found, a.json); err != nil {
 			return err
 		}
+		none = none && len(found) == 0
 		count -= len(found)
 		if len(page) < pastPage {
 			break
 		}
 		row = page[len(page)-1].Row
+	}
+	if none {
+		return a.note("nothing found")
 	}
 	return nil
 }

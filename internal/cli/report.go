@@ -100,7 +100,7 @@ func explain(err error) *chat.Error {
 // for report and tells cobra that all is said.
 func (a *app) flagError(cmd *cobra.Command, err error) error {
 	hint := cmd.CommandPath() + " --help lists the flags"
-	if cmd.Name() == "send" {
+	if _, ok := errors.AsType[*pflag.InvalidValueError](err); !ok && cmd.Name() == "send" {
 		hint = "a text that begins with - comes after --: llchat send PEER -- TEXT"
 	}
 	a.err = usage(invalidFlag(err), hint)
@@ -144,6 +144,15 @@ func (a *app) print(v any, text string) error {
 		return err
 	}
 	_, err = a.Stdout.Write(append(line, '\n'))
+	return err
+}
+
+// note says something to people that is no result.
+func (a *app) note(text string) error {
+	if a.json {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.Stderr, "llchat: %s\n", text)
 	return err
 }
 

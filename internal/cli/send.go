@@ -14,6 +14,11 @@ import (
 )
 
 const (
+	// sendTries is how often a message is given to another node when the one
+	// that had it ended, and againTime is what each has for it at least.
+	sendTries = 3
+	againTime = 5 * time.Second
+
 	// maxInput bounds what send reads from stdin: more than fits in a message,
 	// so that a text that is too long is refused, not cut.
 	maxInput = 1 << 20
@@ -27,61 +32,76 @@ const (
 )
 
 func (a *app) sendCommand() *cobra.Command {
+	var w chat.Writing
 	var timeout time.Duration
 	cmd := a.command(spec{
 		use: "send PEER TEXT...|-", short: "Send one message and wait until it is on their disk", least: 1, most: -1,
 		long: "Sends one message and waits until it is on the other side's disk. With - the\n" +
 			"text comes from standard input. What cannot be delivered now is kept and goes out\n" +
 			"with the next node of this profile (exit code 3). Writing to somebody unknown pins\n" +
-			"the key that answers, before any text leaves.\n\n" + peerHelp,
+			"the key that answers, before any text leaves. With --reply it answers a message,\n" +
+			"with --replace it corrects one of yours; llchat history PEER --json has their ids.\n\n" + peerHelp,
 		example:  "llchat send bob 'lunch?'\nllchat send bob@nuc --timeout 1m 'are you there?'\necho 'a long text' | llchat send bob -",
 		complete: a.completePeer,
 		run: func(ctx context.Context, args []string) error {
 			if len(args) == 1 {
 				return usage("send: there is no text", "llchat send PEER TEXT, or - as the text to read it from standard input")
 			}
-			if timeout <= 0 {
-				return usage("send: the timeout must be above zero", "llchat send PEER TEXT --timeout 10s")
+			var err error
+			if w.Text, err = a.text(args[1:]); err != nil {
+				return err
 			}
-			return a.send(ctx, args[0], args[1:], timeout)
+			return a.send(ctx, args[0], w, timeout)
 		},
 	})
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "`DURATION` wait at most this long for the receipt")
+	timeoutFlag(cmd, &timeout)
+	f := cmd.Flags()
+	f.StringVar(&w.Reply, "reply", "", "`ID` answer this message")
+	f.StringVar(&w.Replaces, "replace", "", "`ID` correct this message of yours")
+	f.StringVar(&w.ID, "id", "", "`ID` the id it gets, 32 hex digits: sent twice under one id it arrives once")
 	return cmd
 }
 
-// send sends one message and says how it went by its exit code.
-func (a *app) send(ctx context.Context, who string, words []string, timeout time.Duration) error {
-	text, err := a.text(words)
-	if err != nil {
+// timeoutFlag is for commands that wait for a receipt.
+func timeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", 10*time.Second, "`DURATION` wait at most this long for the receipt")
+}
+
+// send sends what is written and says how it went by its exit code.
+func (a *app) send(ctx context.Context, who string, w chat.Writing, timeout time.Duration) error {
+	if err := w.Check(); err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	if w.ID == "" {
+		w.ID = chat.NewID()
+	}
+	return a.deliver(ctx, who, timeout, func(ctx context.Context, r *reached) (chat.Message, error) {
+		return a.hand(ctx, r, who, w)
+	}, w.ID)
+}
+
+// deliver gives something to the engine and waits for its receipt. When the node
+// ends before it answered, what has an id is given to the next one: that knows
+// what is on the disk, and sends nothing twice.
+func (a *app) deliver(ctx context.Context, who string, timeout time.Duration, give giving, id string) error {
+	if timeout <= 0 {
+		return usage("the timeout must be above zero", "a time like 10s or 1m30s: --timeout 10s")
+	}
 	defer a.startPatience(who)()
-	r, err := a.connect(ctx, network)
-	if err != nil {
-		return err
+	s := sending{a: a, who: who, give: give, id: id, timeout: timeout, began: time.Now()}
+	last, err := s.attempt(ctx, timeout)
+	for tries := 0; id != "" && tries < sendTries && errors.Is(err, chat.ErrEnded) && ctx.Err() == nil; tries++ {
+		s.again = true
+		last, err = s.attempt(ctx, max(againTime, timeout-time.Since(s.began)))
 	}
-	defer r.end()
-	feed, err := r.Subscribe(waiting, 0)
-	if err != nil {
-		return err
+	if errors.Is(err, chat.ErrEnded) {
+		err = s.lost()
 	}
-	defer func() { _ = feed.Close() }()
-	m, err := a.hand(waiting, r, who, text)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return &chat.Error{
-			Code: chat.CodeError, Text: fmt.Sprintf("%s did not answer within %v: nothing was sent", who, timeout),
-			Hint: "send it again, with a longer --timeout",
-		}
-	}
-	if err != nil {
-		return err
-	}
-	last := follow(waiting, feed, m)
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if err != nil {
+		return err
 	}
 	return a.sendResult(last)
 }
@@ -118,15 +138,15 @@ func (a *app) startPatience(who string) (stop func()) {
 
 // hand gives the message to the engine. A node that has just started does not
 // know yet who is here: it looks around first, and waits for a name to appear.
-func (a *app) hand(ctx context.Context, r *reached, who, text string) (chat.Message, error) {
+func (a *app) hand(ctx context.Context, r *reached, who string, w chat.Writing) (chat.Message, error) {
 	if r.running || isContact(ctx, r, who) {
-		return r.Send(ctx, who, text)
+		return r.Write(ctx, who, w)
 	}
 	for {
 		if err := look(ctx); err != nil {
 			return chat.Message{}, err
 		}
-		m, err := r.Send(ctx, who, text)
+		m, err := r.Write(ctx, who, w)
 		if e, ok := errors.AsType[*chat.Error](err); !ok || e.Code != chat.CodeNoSuch || !timeFor(ctx, lookTime) {
 			return m, err
 		}
@@ -165,34 +185,6 @@ func isContact(ctx context.Context, r *reached, who string) bool {
 		}
 	}
 	return false
-}
-
-// follow waits for the end of a message's journey, or for a reason why it
-// cannot end now: the time is over, or the node ended. The message is on disk
-// in any case.
-func follow(ctx context.Context, feed chat.Feed, m chat.Message) chat.Event {
-	last := chat.Event{Time: m.Written, Body: m}
-	for {
-		events, err := feed.Next(ctx)
-		if err != nil {
-			return last
-		}
-		for _, e := range events {
-			got, ok := e.Body.(chat.Message)
-			if !ok || got.ID != m.ID || got.Direction != chat.Out {
-				continue
-			}
-			last = e
-			if ended(got) {
-				return last
-			}
-		}
-	}
-}
-
-func ended(m chat.Message) bool {
-	return m.State == chat.Delivered || m.State == chat.Displayed || m.State == chat.Failed ||
-		m.Reason == chat.ReasonWaiting
 }
 
 // sendResult prints the final event and gives the exit code its reason.

@@ -78,7 +78,7 @@ func TestSendText(t *testing.T) {
 		{"stdin", "-", "one\ntwo\r\n\n", "bob: one\ntwo"},
 		{"a dash among words", "- x", "unread", "bob: - x"},
 		{"flags after --", "-- --json -x", "", "bob: --json -x"},
-		{"long", "-", strings.Repeat("x", 40<<10), "bob: " + strings.Repeat("x", 40<<10)},
+		{"long", "-", strings.Repeat("x", 32<<10), "bob: " + strings.Repeat("x", 32<<10)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			api := &stub{sent: toBob, events: []chat.Event{{Body: toBob}}}

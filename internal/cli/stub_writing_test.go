@@ -2,21 +2,35 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"llchat/internal/chat"
+	"llchat/internal/safetext"
 )
 
+// Write takes what it is given as one text, with what it is about in front.
 func (s *stub) Write(ctx context.Context, who string, w chat.Writing) (chat.Message, error) {
-	return s.Send(ctx, who, w.Text)
+	what := w.Text
+	for word, id := range map[string]string{"reply ": w.Reply, "replace ": w.Replaces, "retract ": w.Retracts, "react ": w.Reacts} {
+		if id != "" {
+			what = strings.TrimSpace(word + id + " " + w.Text + strings.Join(w.Emoji, " "))
+		}
+	}
+	return s.Send(ctx, who, what)
 }
 
-func (s *stub) Retry(context.Context, string, string) (chat.Message, error) {
-	return chat.Message{}, s.err
+func (s *stub) Retry(ctx context.Context, who, id string) (chat.Message, error) {
+	return s.Send(ctx, who, "retry "+id)
 }
 
-func (s *stub) Delete(context.Context, string, string) error { return s.err }
+func (s *stub) Delete(_ context.Context, who, id string) error {
+	s.note("delete " + who + " " + id)
+	return s.err
+}
 
-func (s *stub) Versions(context.Context, string, string) ([]chat.Version, error) { return nil, s.err }
+func (s *stub) Versions(context.Context, string, string) ([]chat.Version, error) {
+	return []chat.Version{{Body: safetext.Body("lunhc?"), Written: noon}, {Body: safetext.Body("lunch?\nat one"), Written: noon}}, s.err
+}
 
 func (s *stub) Search(_ context.Context, query, who string, _ int64, _ int) ([]chat.Message, error) {
 	s.note("search " + query + " " + who)

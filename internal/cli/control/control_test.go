@@ -177,6 +177,19 @@ func TestEveryMethod(t *testing.T) {
 	}
 }
 
+// The manual has an example of every method.
+func TestEveryMethodIsDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "json.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range methods {
+		if !strings.Contains(string(page), `"method":"`+name+`"`) {
+			t.Errorf("docs/json.md has no example of the method %s", name)
+		}
+	}
+}
+
 // An error comes over with its exit code, hint and candidates.
 func TestErrorSurvives(t *testing.T) {
 	path, _ := serve(t, &fake{})
