@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -607,5 +608,38 @@ func TestNotASocket(t *testing.T) {
 	}
 	if _, err := Listen(path); err == nil {
 		t.Error("listened in place of a folder")
+	}
+}
+
+// A node that dies as soon as it is spoken to is one that ended, in the same
+// words wherever that is noticed: nobody reads of pipes and sockets.
+func TestNodeDiesAtOnce(t *testing.T) {
+	path, end := serve(t, &fake{})
+	c := dial(t, path)
+	end()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		for {
+			conn, err := l.AcceptUnix()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	})
+	defer work.Wait()
+	defer func() { _ = l.Close() }()
+	for range 50 {
+		_, sent := c.Send(t.Context(), "bob", "x")
+		_, subscribed := c.Subscribe(t.Context(), 0)
+		for _, err := range []error{sent, subscribed} {
+			if !errors.Is(err, chat.ErrEnded) {
+				t.Fatalf("it says %v, want %v", err, chat.ErrEnded)
+			}
+		}
 	}
 }
