@@ -198,7 +198,9 @@ func decodeFeatures(e *xmlstream.Element) Features {
 		case xmlstream.Name{Space: NSSASL, Local: "mechanisms"}:
 			f.Mechanisms = appendMechanisms(f.Mechanisms, c)
 		case xmlstream.Name{Space: NSLimits, Local: "limits"}:
-			f.MaxBytes = childNumber(c, "max-bytes")
+			if n := childNumber(c, "max-bytes"); f.MaxBytes == 0 || n > 0 && n < f.MaxBytes {
+				f.MaxBytes = n // given twice, the smaller one counts: nothing is refused then
+			}
 			f.IdleSeconds = childNumber(c, "idle-seconds")
 		case xmlstream.Name{Space: NSWaiting, Local: "waiting"}:
 			f.Waiting = true
