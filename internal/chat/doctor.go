@@ -78,18 +78,20 @@ func historyState(ctx context.Context, nameOrDir string, self API) string {
 	if _, err := os.Lstat(held.p.Path(historyFile)); errors.Is(err, fs.ErrNotExist) {
 		return doctor.HistoryNone
 	}
-	state, _ := checkHistory(ctx, held.p)
+	state, _ := checkHistory(ctx, held.p, history.CheckClosed)
 	return state
 }
 
-// checkHistory reads all of a history.
-func checkHistory(ctx context.Context, p *profile.Profile) (string, error) {
+// checkHistory reads all of a history, in the way given.
+func checkHistory(
+	ctx context.Context, p *profile.Profile, check func(context.Context, string, [32]byte) error,
+) (string, error) {
 	key, err := p.StoreKey()
 	if err != nil {
 		return doctor.HistoryUnchecked, nil
 	}
 	defer clear(key[:])
-	switch err := history.Check(ctx, p.Path(historyFile), key); {
+	switch err := check(ctx, p.Path(historyFile), key); {
 	case err == nil:
 		return doctor.HistorySound, nil
 	case errors.Is(err, history.ErrDamaged):
@@ -113,7 +115,7 @@ func (n *Node) CheckHistory(ctx context.Context) (string, error) {
 	case mending, broken:
 		return doctor.HistoryIsDamaged, nil
 	}
-	state, damage := checkHistory(ctx, n.prof)
+	state, damage := checkHistory(ctx, n.prof, history.Check)
 	if damage != nil {
 		_ = n.call(ctx, func() error { return n.damaged(damage) })
 	}

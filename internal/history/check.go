@@ -33,6 +33,23 @@ func Check(ctx context.Context, path string, key [32]byte) error {
 	return explain("check", path, errors.Join(err, c.close()))
 }
 
+// CheckClosed is Check for a database that nobody has open. It also sees what
+// opening would not be told by SQLite: a damaged log, which is looked at before
+// anybody touches its index, and a damaged first page.
+func CheckClosed(ctx context.Context, path string, key [32]byte) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err != nil {
+		return err
+	}
+	if err := (file{config: standard, path: path, key: key}).sound(); err != nil {
+		return explain("check", path, err)
+	}
+	return Check(ctx, path, key)
+}
+
 // openToCheck opens the file with its log, if it has one.
 func (f file) openToCheck() (*conn, error) {
 	if log, err := os.Stat(f.path + "-wal"); err == nil && log.Size() > 0 {

@@ -96,3 +96,33 @@ func TestCheckDamaged(t *testing.T) {
 		}
 	}
 }
+
+// A damaged log and a damaged first page are seen, and looking leaves what the
+// next start needs to see them, too.
+func TestCheckClosedSeesDamagedLog(t *testing.T) {
+	live, _ := five(t)
+	path := killed(t, live.path)
+	if err := CheckClosed(t.Context(), path, testKey); err != nil {
+		t.Errorf("a whole log: %v", err)
+	}
+	noise(t, path+"-wal", size(t, path+"-wal")/2)
+	before := filesOf(t, path)
+	if err := CheckClosed(t.Context(), path, testKey); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a damaged log: %v", err)
+	}
+	if d := cmp.Diff(before, filesOf(t, path)); d != "" {
+		t.Errorf("looking has changed files: %s", d)
+	}
+	if s, err := Open(path, testKey); !errors.Is(err, ErrDamaged) {
+		closeStore(t, s)
+		t.Errorf("Open after that: %v", err)
+	}
+	path, _ = lived(t, 10)
+	noise(t, path, 100)
+	if err := CheckClosed(t.Context(), path, testKey); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a damaged first page: %v", err)
+	}
+	if err := CheckClosed(t.Context(), path+"x", testKey); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing there: %v", err)
+	}
+}

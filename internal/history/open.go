@@ -94,16 +94,22 @@ func (f file) prepare() error {
 	case fi.Size() < pageSize:
 		return &Error{Path: f.path, Problem: "is cut short", Hint: hintAway}
 	}
+	if err := f.sound(); err != nil {
+		return err
+	}
+	return tighten(f.path)
+}
+
+// sound finds what is wrong with the first page and with the log, before SQLite
+// sees them.
+func (f file) sound() error {
 	if err := f.verify(); err != nil {
 		if errors.Is(err, sqlite3.NOTADB) && f.rightKey() {
 			return &Error{Path: f.path, Problem: "is damaged on its first page", Hint: hintAway, Err: errors.Join(ErrDamaged, err)}
 		}
 		return err
 	}
-	if err := f.checkLog(readIndex(f.path)); err != nil {
-		return err
-	}
-	return tighten(f.path)
+	return f.checkLog(readIndex(f.path))
 }
 
 // logLost tells a file that lost its log from one that was closed: closing
