@@ -22,6 +22,8 @@ const (
 	healthMoved = "history-moved" // while it was open
 )
 
+const hintMoved = "put the folder of the profile back where it was; what is only in memory is lost when llchat ends"
+
 // historyGone reports whether the profile had a history that is not there.
 func (n *Node) historyGone() bool {
 	_, err := os.Lstat(n.prof.Path(historyFile))
@@ -64,7 +66,7 @@ func movedItem(path string, err error) health.Item {
 	}
 	if err != nil {
 		item.Severity, item.Text = health.Error, "the history is gone from the disk: nothing can be kept"
-		item.Hint = "put the folder of the profile back where it was; what is only in memory is lost when llchat ends"
+		item.Hint = hintMoved
 	}
 	return item
 }

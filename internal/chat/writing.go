@@ -280,6 +280,11 @@ func writingError(err error) error {
 			Code: CodeError, Text: "the disk is full: the message is neither kept nor sent",
 			Hint: "make room on the disk and send it again; nothing that was kept is lost",
 		}
+	case errors.Is(err, history.ErrMoved):
+		return &Error{
+			Code: CodeError, Text: "the history is gone from the disk: the message is neither kept nor sent",
+			Hint: hintMoved,
+		}
 	case errors.Is(err, history.ErrNotFound):
 		return noSuchMessage()
 	case errors.Is(err, history.ErrClosed):
