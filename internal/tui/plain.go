@@ -143,23 +143,66 @@ func groups(pin identity.Pin) string {
 	return strings.Join(pin.Groups(), " ")
 }
 
-// follow prints what happens until the feed ends.
+// follow prints what happens, also after the node ended and another one is
+// there: what was stored meanwhile comes then.
 func (p *plain) follow(feed chat.Feed) {
-	for {
+	var since uint64
+	for feed != nil {
 		events, err := feed.Next(p.ctx)
 		if err != nil {
-			if p.ctx.Err() == nil {
-				p.mu.Lock()
-				p.print("error: ", safetext.Error(err.Error()))
-				p.mu.Unlock()
-			}
-			return
+			_ = feed.Close()
+			feed = p.again(since, err)
+			continue
 		}
 		p.mu.Lock()
 		for _, ev := range events {
+			since = max(since, ev.Seq)
 			p.event(ev)
 		}
 		p.mu.Unlock()
+	}
+}
+
+// again waits for another feed; nil when there is none before the end.
+func (p *plain) again(since uint64, why error) chat.Feed {
+	if p.ctx.Err() != nil {
+		return nil
+	}
+	p.mu.Lock()
+	text, _ := explain(why)
+	p.print("error: ", text, ". who is here is not known until it runs again")
+	p.peers.lose()
+	p.mu.Unlock()
+	for {
+		pause := time.NewTimer(feedRetry)
+		select {
+		case <-p.ctx.Done():
+			pause.Stop()
+			return nil
+		case <-pause.C:
+		}
+		feed, err := p.api.Subscribe(p.ctx, since)
+		if err != nil {
+			continue
+		}
+		p.mu.Lock()
+		p.print("the node runs again")
+		p.mu.Unlock()
+		p.whoIsHere()
+		return feed
+	}
+}
+
+// whoIsHere takes the people anew, as news.
+func (p *plain) whoIsHere() {
+	rows, err := p.api.Peers(p.ctx)
+	if err != nil {
+		return // the next event tells
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, row := range rows {
+		p.peer(row)
 	}
 }
 

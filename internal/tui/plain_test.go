@@ -50,6 +50,11 @@ func (l *lineMode) say(line string) string {
 
 func inLines(t *testing.T, api *fake, test func(t *testing.T, l *lineMode)) {
 	t.Helper()
+	inLinesOf(t, api, test)
+}
+
+func inLinesOf(t *testing.T, api chat.API, test func(t *testing.T, l *lineMode)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pr, pw := io.Pipe()
 		l := &lineMode{in: pw, done: make(chan error, 1)}
