@@ -454,7 +454,7 @@ func (n *Node) sweep() {
 		}
 	}
 	expired, err := n.hist.Expire(time.Now())
-	if err != nil {
+	if err != nil && n.keeping.why == notClosed {
 		n.log.Error("Outbox not swept", "err", err)
 	}
 	for _, m := range expired {
