@@ -59,6 +59,9 @@ func (a *app) sendCommand() *cobra.Command {
 	f.StringVar(&w.Reply, "reply", "", "`ID` answer this message")
 	f.StringVar(&w.Replaces, "replace", "", "`ID` correct this message of yours")
 	f.StringVar(&w.ID, "id", "", "`ID` the id it gets, 32 hex digits: sent twice under one id it arrives once")
+	for _, flag := range []string{"reply", "replace", "id"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions)
+	}
 	return cmd
 }
 
