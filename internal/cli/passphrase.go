@@ -28,6 +28,13 @@ const (
 	credential = "llchat-passphrase"
 )
 
+// errNoPassphrase is for commands that need the passphrase here and have nobody
+// to ask for it. It does not name llchat unlock, which needs a running node.
+var errNoPassphrase = &chat.Error{
+	Code: chat.CodeRefused, Text: "the passphrase is missing: there is no terminal to ask for it",
+	Hint: "start it on a terminal, or with --passphrase-file FILE (- is standard input)",
+}
+
 // hold takes the profile if it has a passphrase, which is asked for once; nil
 // is one that opens without. Nothing is asked where a node runs: ErrLocked.
 func (a *app) hold(ctx context.Context) (*chat.Held, error) {
@@ -57,8 +64,11 @@ func (a *app) hold(ctx context.Context) (*chat.Held, error) {
 	return held, nil
 }
 
-// tryOut gives the passphrase to unlock; a person may try again.
+// tryOut gives the passphrase to unlock; a person may try again. What is typed
+// while one is tried, which takes a moment, is neither shown nor read by what
+// comes next.
 func (a *app) tryOut(ctx context.Context, unlock func([]byte) error) error {
+	defer a.silence()()
 	for try := 1; ; try++ {
 		err := unlock(a.secret)
 		clear(a.secret)
@@ -71,6 +81,26 @@ func (a *app) tryOut(ctx context.Context, unlock func([]byte) error) error {
 		if a.secret, err = a.passphrase(ctx, "Passphrase"); err != nil {
 			return err
 		}
+	}
+}
+
+// silence keeps the terminal of a person who is asked from showing what they
+// type, until end is called.
+func (a *app) silence() (end func()) {
+	if !a.asks() || a.prompt != nil {
+		return func() {}
+	}
+	f, done, err := a.terminal()
+	if err != nil {
+		return func() {}
+	}
+	shows, err := hush(f)
+	if err != nil {
+		return done
+	}
+	return func() {
+		shows()
+		done()
 	}
 }
 
@@ -97,7 +127,7 @@ func (a *app) passphrase(ctx context.Context, prompt string) ([]byte, error) {
 	case a.asks():
 		return a.ask(ctx, prompt)
 	}
-	return nil, chat.ErrProfileLocked
+	return nil, errNoPassphrase
 }
 
 // secretFrom reads the first line of a file; "-" is standard input.
@@ -148,15 +178,11 @@ func (a *app) ask(ctx context.Context, prompt string) ([]byte, error) {
 	if a.prompt != nil {
 		return a.prompt(prompt)
 	}
-	f, ok := a.Stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		tty, err := os.OpenFile(terminalName(), os.O_RDWR, 0)
-		if err != nil { // nobody sits there
-			return nil, chat.ErrProfileLocked
-		}
-		defer func() { _ = tty.Close() }()
-		f = tty
+	f, done, err := a.terminal()
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	fmt.Fprintf(a.Stderr, "%s: ", prompt)
 	secret, err := readHidden(ctx, f)
 	fmt.Fprintln(a.Stderr)
@@ -167,6 +193,18 @@ func (a *app) ask(ctx context.Context, prompt string) ([]byte, error) {
 		return nil, usage("no passphrase was given", "")
 	}
 	return secret, nil
+}
+
+// terminal is where the person sits: standard input may be a pipe.
+func (a *app) terminal() (f *os.File, done func(), err error) {
+	if f, ok := a.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f, func() {}, nil
+	}
+	f, err = os.OpenFile(terminalName(), os.O_RDWR, 0)
+	if err != nil { // nobody sits there
+		return nil, nil, errNoPassphrase
+	}
+	return f, func() { _ = f.Close() }, nil
 }
 
 func terminalName() string {
