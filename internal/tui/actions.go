@@ -149,6 +149,7 @@ func (m *model) write(c *conv, w chat.Writing) tea.Cmd {
 	m.last++
 	m.note.on = false
 	id, key := m.last, c.key
+	w.ID = c.idFor(w)
 	c.begin(id, w, m.now())
 	m.read(c)
 	m.menu.close()

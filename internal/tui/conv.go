@@ -2,6 +2,7 @@ package tui
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,9 @@ type attempt struct {
 
 // conv is a conversation. Its draft is kept on disk whenever it changed.
 type conv struct {
-	key   string
+	key    string
+	unsure chat.Writing // its node ended before it said whether this is kept
+
 	lines []line
 	whole bool // the oldest message is here
 	asked bool // a page is on its way
@@ -307,6 +310,15 @@ func (c *conv) giveBack(a *attempt) {
 		}
 	}
 	c.restore(a.draft())
+}
+
+// idFor is the id under which something is written: what comes again as it was
+// has the one that it had, and is not sent twice.
+func (c *conv) idFor(w chat.Writing) string {
+	if w.ID = c.unsure.ID; w.ID != "" && reflect.DeepEqual(w, c.unsure) {
+		return w.ID
+	}
+	return chat.NewID()
 }
 
 // draft is the text as it is typed.

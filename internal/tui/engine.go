@@ -176,8 +176,14 @@ func (m *model) gotHistory(msg historyMsg) {
 func (m *model) gotSent(msg sentMsg) tea.Cmd {
 	c, a := m.finish(msg)
 	if msg.err != nil {
+		if errors.Is(msg.err, chat.ErrEnded) {
+			c.unsure = a.writing
+		}
 		c.giveBack(&a)
 		return tea.Batch(m.fail(msg.err), m.saveDraft(c))
+	}
+	if a.writing.ID == c.unsure.ID {
+		c.unsure = chat.Writing{}
 	}
 	var moved tea.Cmd
 	if key := msg.msg.Peer.String(); key != c.key && !msg.msg.Peer.IsZero() {

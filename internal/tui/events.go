@@ -165,7 +165,7 @@ func (m *model) move(from, to string) tea.Cmd {
 		return nil
 	}
 	c.restore(old.draft.String())
-	c.drafted = true
+	c.drafted, c.unsure = true, old.unsure
 	c.attempts = append(c.attempts, old.attempts...)
 	c.changes = append(c.changes, old.changes...)
 	delete(m.convs, from)

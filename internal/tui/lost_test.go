@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -32,6 +33,47 @@ func TestNodeGone(t *testing.T) {
 		defer d.api.mu.Unlock()
 		if !slices.Contains(d.api.looked, bobKey) || len(d.api.viewed) == 0 {
 			t.Errorf("the new node heard of focus %q and view %q", d.api.looked, d.api.viewed)
+		}
+	})
+}
+
+// lossy is an engine that keeps what it is given, and ends before it says so.
+type lossy struct {
+	*fake
+	ended bool
+	ids   []string
+}
+
+func (l *lossy) Write(ctx context.Context, who string, w chat.Writing) (chat.Message, error) {
+	l.mu.Lock()
+	l.ids = append(l.ids, w.ID)
+	l.mu.Unlock()
+	if l.ended {
+		return chat.Message{}, chat.ErrEnded
+	}
+	return l.fake.Write(ctx, who, w)
+}
+
+// TestSentAgainUnderTheSameID: a text that came back because its node ended is
+// written again under its id, so that it cannot be there twice; another text
+// has another one, and so has the same text once it was taken.
+func TestSentAgainUnderTheSameID(t *testing.T) {
+	withBob(t, 80, 24, func(d *driver) {
+		api := &lossy{fake: d.api, ended: true}
+		d.m.api = api
+		d.typing("once")
+		d.keys("enter")
+		d.has("once", "the running node ended")
+		d.keys("enter")
+		api.ended = false
+		d.keys("enter")
+		d.typing("once")
+		d.keys("enter")
+		d.typing("other")
+		d.keys("enter")
+		ids := api.ids
+		if len(ids) != 5 || ids[0] == "" || ids[0] != ids[1] || ids[1] != ids[2] || ids[3] == ids[2] || ids[4] == ids[3] {
+			t.Errorf("written under %q", ids)
 		}
 	})
 }
