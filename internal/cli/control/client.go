@@ -139,9 +139,9 @@ func encode(id, method string, p params) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(line) >= maxLine {
+	if len(line) >= maxRequest {
 		return nil, &chat.Error{
-			Code: chat.CodeUsage, Text: fmt.Sprintf("this becomes %d octets, more than the %d that the running node takes at once", len(line), maxLine),
+			Code: chat.CodeUsage, Text: fmt.Sprintf("this becomes %d octets, more than the %d that the running node takes at once", len(line), maxRequest),
 			Hint: "make it shorter",
 		}
 	}
@@ -348,7 +348,7 @@ func (c *Client) Subscribe(ctx context.Context, since uint64) (chat.Feed, error)
 	if err != nil {
 		return nil, err
 	}
-	f := &feed{conn: conn, in: bufio.NewReaderSize(conn, maxLine)}
+	f := &feed{conn: conn, in: bufio.NewReaderSize(conn, maxEvent)}
 	line, err := encode("1", "subscribe", params{Since: since})
 	if err == nil {
 		_, _ = conn.Write(line) // what fails here ends the reading, too

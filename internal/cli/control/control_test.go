@@ -260,17 +260,17 @@ func TestGoesOn(t *testing.T) {
 	waitFor(t, "the notification was heard", func() bool { return len(f.seen()) == 1 })
 }
 
-// 256 KiB a line; one octet more ends the connection with a reason.
+// G-7: 64 KiB a line; one octet more ends the connection with a reason.
 func TestLineLimit(t *testing.T) {
 	path, _ := serve(t, &fake{})
 	frame := `{"jsonrpc":"2.0","id":1,"method":"send","params":{"who":"bob","text":""}}`
-	fits := strings.Replace(frame, `""`, `"`+strings.Repeat("x", maxLine-1-len(frame))+`"`, 1)
+	fits := strings.Replace(frame, `""`, `"`+strings.Repeat("x", maxRequest-1-len(frame))+`"`, 1)
 	if got := dialRaw(t, path).ask(fits); !strings.Contains(got, `"result"`) {
 		t.Errorf("a line of %d octets: %.100s", len(fits), got)
 	}
 	r := dialRaw(t, path)
 	go func() { _, _ = r.Write([]byte(strings.Repeat("x", 10<<20))) }() // no line feed at all
-	want := `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"a message has at most 256 KiB"}}`
+	want := `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"a message has at most 64 KiB"}}`
 	if got := r.next(); got != want {
 		t.Errorf("10 MiB without a line feed: %s", got)
 	}
@@ -292,11 +292,13 @@ func TestMessagesFit(t *testing.T) {
 			t.Errorf("12,000 octets of %q: %v, %v", sign, m.State, err)
 		}
 	}
-	worst := []byte(`{"jsonrpc":"2.0","id":1,"method":"send","params":{"who":"bob","text":"` + strings.Repeat(`\u003c`, most) + `"}}`)
-	if got := dialRaw(t, path).ask(string(worst)); !strings.Contains(got, `"result"`) {
-		t.Errorf("six octets each: %.100s", got)
+	for _, sign := range []string{"x", "\u00e9"} {
+		if _, err := c.Send(t.Context(), "bob", strings.Repeat(sign, most/len(sign))); err != nil {
+			t.Errorf("32 KiB of %q: %v", sign, err)
+		}
 	}
 	for name, bad := range map[string]struct{ text, says string }{
+		"quotes alone": {strings.Repeat(`"`, most), "65536"},
 		"one too many": {strings.Repeat("x", most+1), "32768"}, "64 KiB": {strings.Repeat("x", 64<<10), "32768"},
 		"10 MB": {strings.Repeat("x", 10<<20), "32768"}, "NUL": {"a\x00b", "U+0000"}, "ESC": {"\x1b[m", "U+001B"}, "not UTF-8": {"a\xffb", "not UTF-8"},
 	} {

@@ -25,10 +25,13 @@ import (
 	"llchat/internal/chat"
 )
 
-// maxLine bounds a message in either direction that is not an answer (G-7). It
-// holds a message of the most octets there are (L-12, 32 KiB) when each of
-// them has six in JSON (\u003c), as some encoders write them.
-const maxLine = 256 << 10
+// maxRequest bounds what a front-end says at once (G-7). The longest text
+// (L-12, 32 KiB) fits unless nearly all of it is what JSON escapes.
+const maxRequest = 64 << 10
+
+// maxEvent bounds a line of a subscription: the longest text when each octet of
+// it has six in JSON (\u003c), as some encoders write them.
+const maxEvent = 256 << 10
 
 // maxAnswer bounds what a client reads at once: a page of history.
 const maxAnswer = 64 << 20

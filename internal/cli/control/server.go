@@ -149,7 +149,7 @@ func (s *session) serve(ctx context.Context) {
 func (s *session) read(ctx, life context.Context, calls *sync.WaitGroup) {
 	slots := make(chan struct{}, maxCalls)
 	in := bufio.NewScanner(s.conn)
-	in.Buffer(nil, maxLine)
+	in.Buffer(nil, maxRequest)
 	for in.Scan() {
 		line := bytes.Clone(in.Bytes())
 		select {
@@ -163,7 +163,7 @@ func (s *session) read(ctx, life context.Context, calls *sync.WaitGroup) {
 		})
 	}
 	if errors.Is(in.Err(), bufio.ErrTooLong) {
-		s.fail(nil, codeRequest, fmt.Sprintf("a message has at most %d KiB", maxLine>>10))
+		s.fail(nil, codeRequest, fmt.Sprintf("a message has at most %d KiB", maxRequest>>10))
 	}
 }
 
