@@ -17,13 +17,21 @@ import (
 	"llchat/internal/stream"
 )
 
-// cuttable opens a node whose dialled connections end with a mere FIN on demand.
+// cuttable opens a node whose dialled connections end with a mere FIN on demand,
+// and that dials nobody for a second then: how soon it would is chance.
 func cuttable(t *testing.T, h *lantest.Host, opt chat.Options) (n *chat.Node, cut func()) {
 	t.Helper()
 	var mu sync.Mutex
 	var open []net.Conn
+	var until time.Time
 	network := *h.Network()
 	network.Dial = func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+		mu.Lock()
+		down := time.Now().Before(until)
+		mu.Unlock()
+		if down {
+			return nil, net.ErrClosed
+		}
 		c, err := h.Dial(ctx, to)
 		mu.Lock()
 		defer mu.Unlock()
@@ -40,6 +48,7 @@ func cuttable(t *testing.T, h *lantest.Host, opt chat.Options) (n *chat.Node, cu
 	return n, func() {
 		mu.Lock()
 		defer mu.Unlock()
+		until = time.Now().Add(time.Second)
 		for _, c := range open {
 			_ = c.Close()
 		}
@@ -51,15 +60,16 @@ func cuttable(t *testing.T, h *lantest.Host, opt chat.Options) (n *chat.Node, cu
 func TestP25_CutIsShownAsBroken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lan := lantest.New(t, 1)
-		alice := lan.Host().Node(chat.Options{Nick: "alice", Strangers: chat.StrangersAccept})
-		bob, cut := cuttable(t, lan.Host(), chat.Options{Nick: "bob", Profile: t.TempDir() + "/bob"})
+		alice, cutA := cuttable(t, lan.Host(), chat.Options{Nick: "alice", Profile: t.TempDir() + "/alice", Strangers: chat.StrangersAccept})
+		bob, cutB := cuttable(t, lan.Host(), chat.Options{Nick: "bob", Profile: t.TempDir() + "/bob"})
 		sees(t, bob, "alice")
 		send(t, bob, "alice", "hi")
 		becomes(t, bob, "alice", "hi", chat.Delivered)
 		if p, _ := peerNamed(t, alice, "bob"); !p.Stream || p.Broken {
 			t.Fatalf("before: %+v", p)
 		}
-		cut()
+		cutA() // whoever dialled
+		cutB()
 		within(t, time.Second, "bob's row says so", func() bool {
 			p, _ := peerNamed(t, alice, "bob")
 			return p.Broken && !p.Stream && !p.Note.IsEmpty()
