@@ -89,6 +89,12 @@ func Protected(nameOrDir string) (bool, error) {
 // Protected reports whether the profile has a passphrase.
 func (n *Node) Protected() (bool, error) { return n.prof.Protected() }
 
+// CheckPassphrase reports whether this is the passphrase of the profile; where
+// there is none, anything is.
+func (n *Node) CheckPassphrase(passphrase []byte) error {
+	return passphraseError(n.prof.Unlock(passphrase))
+}
+
 // SetPassphrase is that of Secrets.
 func (n *Node) SetPassphrase(_ context.Context, old, passphrase []byte) error {
 	return setPassphrase(n.prof, old, passphrase)

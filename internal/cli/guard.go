@@ -199,10 +199,12 @@ func (g *guard) Unlock(ctx context.Context, passphrase []byte) error {
 	return nil
 }
 
-// reveal unlocks a node that stayed on the network.
+// reveal unlocks a node that stayed on the network. Where somebody else was
+// faster the passphrase has to be right all the same: who asks at a locked window
+// shows by it that the window may be opened.
 func (g *guard) reveal(ctx context.Context, node *chat.Node, passphrase []byte) error {
 	if !g.locked() {
-		return nil
+		return node.CheckPassphrase(passphrase)
 	}
 	if err := node.Reveal(ctx, passphrase); err != nil {
 		return err

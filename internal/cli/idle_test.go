@@ -157,6 +157,14 @@ func TestR7_LockCommandKeepsTheNetwork(t *testing.T) {
 		if err := g.Unlock(t.Context(), []byte(horse)); err != nil || g.locked() {
 			t.Errorf("locked %v after unlocking, %v", g.locked(), err)
 		}
+		// A window that was locked with it asks, too: it opened with anything.
+		e, ok := errors.AsType[*chat.Error](g.Unlock(t.Context(), []byte("anything")))
+		if !ok || e.Code != chat.CodeRefused {
+			t.Errorf("a wrong passphrase while unlocked: %v, want it refused", e)
+		}
+		if err := g.Unlock(t.Context(), []byte(horse)); err != nil {
+			t.Errorf("the right one while unlocked: %v", err)
+		}
 	})
 }
 
