@@ -75,17 +75,18 @@ func (n *Node) appears(ctx context.Context, who string, f func() error) error {
 	}
 }
 
-// petnamed finds the one contact among several rows that the user keeps under
-// exactly this name. Petnames are the user's own words and unique, and no
-// stranger takes one away by announcing it: what is sent goes to the pinned
-// key or to nobody (P-02). Another contact that bears the name makes it
-// ambiguous all the same.
+// petnamed finds the contact among several rows that the user keeps under
+// exactly this name. Petnames are the user's own words and unique, and nobody,
+// stranger or contact, takes one away by calling itself so: what is sent goes to
+// the pinned key or to nobody (P-02).
 func petnamed(found []shownRow, who string) (row shownRow, ok bool) {
-	contacts := slices.DeleteFunc(slices.Clone(found), func(r shownRow) bool { return !r.Contact() })
-	if len(found) < 2 || len(contacts) != 1 {
+	i := slices.IndexFunc(found, func(r shownRow) bool {
+		return r.Contact() && peer.Fold(r.Name.String()) == peer.Fold(strings.TrimSpace(who))
+	})
+	if i < 0 {
 		return row, false
 	}
-	return contacts[0], peer.Fold(contacts[0].Name.String()) == peer.Fold(strings.TrimSpace(who))
+	return found[i], true
 }
 
 func (n *Node) matches(who string) []shownRow {

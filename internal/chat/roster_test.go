@@ -103,3 +103,24 @@ func TestP09_Forget(t *testing.T) {
 		}
 	})
 }
+
+// A petname is the user's own word: a contact that calls itself by that of
+// another made the name ambiguous.
+func TestP02_ContactTakesNobodysPetname(t *testing.T) {
+	inLAN(t, func(t *testing.T, c *couple) {
+		carol := c.lan.Host().Node(chat.Options{Nick: "carol", Strangers: chat.StrangersAccept})
+		sees(t, c.alice, "carol")
+		send(t, c.alice, "carol", "hello")
+		becomes(t, c.alice, "carol", "hello", chat.Delivered)
+		if err := carol.Set(t.Context(), "nick", "bob"); err != nil {
+			t.Fatal(err)
+		}
+		within(t, 5*time.Second, "carol calls herself bob", func() bool {
+			p, ok := peerNamed(t, c.alice, "carol")
+			return ok && p.Nick.String() == "bob"
+		})
+		send(t, c.alice, "bob", "for bob alone")
+		becomes(t, c.bob, "alice", "for bob alone", chat.Received)
+		closeNode(t, carol)
+	})
+}
