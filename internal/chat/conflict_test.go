@@ -79,6 +79,7 @@ func TestConflict_AnotherPerson(t *testing.T) {
 			wantCode(t, "petname "+petname, second(c.alice.AcceptAs(t.Context(), two.String(), petname)), code)
 		}
 		wantCode(t, "the contact itself", second(c.alice.AcceptAs(t.Context(), one.String(), "Robert")), chat.CodeRefused)
+		wantCode(t, "the name that both claim", second(c.alice.Accept(t.Context(), "bob")), chat.CodeRefused)
 		if after := pins(t, c.folderA); after != before {
 			t.Fatalf("a refusal changed the pins:\n%s", after)
 		}

@@ -153,6 +153,11 @@ func (n *Node) requestGone(r *remote) {
 // Accept implements API.
 func (n *Node) Accept(ctx context.Context, who string) (Peer, error) {
 	return n.decide(ctx, who, func(r *remote) error {
+		// Who is asked to accept a contact that has long been one means the other
+		// key that claims its name.
+		if state, of := n.judge(r); isContact(state) && r.request == nil && len(n.inConflict(of.Pin)) > 0 {
+			return n.contactAlready(of)
+		}
 		_, err := n.accept(r, trust.ByAccepted)
 		return err
 	})
