@@ -67,10 +67,14 @@ func window(ctx context.Context, api chat.API, opt Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := newModel(ctx, api, opt)
+	in, endInput := inputOf(opt)
+	defer endInput() // what comes next may ask for a passphrase
 	p := tea.NewProgram(m, append([]tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithOutput(opt.Out), tea.WithEnvironment(opt.Env),
-		tea.WithFPS(framesPerSecond), tea.WithInput(inputOf(opt)),
+		tea.WithOutput(opt.Out), tea.WithEnvironment(opt.Env),
+		tea.WithFPS(framesPerSecond), tea.WithInput(in),
 	}, opt.more...)...)
+	// Not tea.WithContext: a program that is killed does not wait for its reader.
+	defer context.AfterFunc(ctx, p.Quit)()
 
 	pumped := make(chan struct{})
 	go func() {
@@ -90,13 +94,6 @@ func window(ctx context.Context, api chat.API, opt Options) error {
 		return nil
 	}
 	return fmt.Errorf("show window: %w", err)
-}
-
-func inputOf(opt Options) io.Reader {
-	if opt.In == nil {
-		return os.Stdin
-	}
-	return opt.In
 }
 
 // captureLog keeps what libraries write with the standard logger off the
