@@ -11,6 +11,7 @@ import (
 
 	"llchat/internal/health"
 	"llchat/internal/identity"
+	"llchat/internal/profile"
 )
 
 // cutOff copies the profile of a node that runs, as kill -9 leaves it.
@@ -226,5 +227,122 @@ func TestFirstPageOfHistoryDamaged(t *testing.T) {
 	}
 	if h, ok := healthOf(t, n, healthSalvaged); !ok || h.Hint == "" {
 		t.Errorf("health %+v, %v", h, ok)
+	}
+}
+
+// The pin store is gone without a trace, conversations are there: P-26, a start
+// would make strangers of all contacts, and the next send pin another bob. It is
+// refused, nothing is written, and what the hint says brings bob back.
+func TestP26_LostContactsAreNoStrangers(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "p")
+	longAgo(t, folder, 1)
+	file := filepath.Join(t.TempDir(), "kept.llchat")
+	if err := Backup(folder, file, nil, []byte("battery")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(folder, "trust")), os.RemoveAll(filepath.Join(folder, "trust.1"))); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		refusedToOpen(t, folder)
+		if _, err := os.Lstat(filepath.Join(folder, "trust")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("trust: %v, want none written", err)
+		}
+	}
+	if done, err := Restore(t.Context(), folder, file, nil, []byte("battery")); err != nil || done.Added != 1 {
+		t.Fatalf("restore: %+v, %v", done, err)
+	}
+	n := offline(t, folder)
+	if c, ok := n.trust.Get(identity.Pin{7}); !ok || !c.Accepted() || c.Petname != "bob" {
+		t.Errorf("bob is %+v, %v", c, ok)
+	}
+	finish(t, n)
+}
+
+// refusedToOpen wants a hint that names the way back.
+func refusedToOpen(t *testing.T, folder string) {
+	t.Helper()
+	n, err := OpenOffline(t.Context(), folder)
+	if err == nil {
+		finish(t, n)
+		t.Fatal("opened")
+	}
+	if hint := HintFor(err); !strings.Contains(hint, "llchat restore") {
+		t.Errorf("%v: hint %q, want llchat restore in it", err, hint)
+	}
+}
+
+// A profile that never had a contact has no pin store, and starts; so does one
+// whose last contact was removed, or whose history was moved away with it.
+func TestNoContactsYetIsNoLoss(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "new")
+	for range 2 {
+		finish(t, offline(t, folder))
+		if _, err := os.Lstat(filepath.Join(folder, "trust")); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("trust: %v, want none before the first contact", err)
+		}
+	}
+	folder = filepath.Join(t.TempDir(), "old")
+	longAgo(t, folder, 1)
+	for _, name := range []string{"trust", "trust.1", historyFile, historyFile + "-wal", historyFile + "-shm"} {
+		if err := os.RemoveAll(filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finish(t, offline(t, folder))
+}
+
+// A damaged identity or pin store: the hint says what to move away and that
+// llchat restore follows, and that does bring everything back (P-26).
+func TestDamagedFilesComeBackFromBackup(t *testing.T) {
+	for _, name := range []string{"identity", "trust"} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), "p")
+			longAgo(t, folder, 1)
+			file := filepath.Join(t.TempDir(), "kept.llchat")
+			if err := Backup(folder, file, nil, []byte("battery")); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(folder, name)
+			if err := os.WriteFile(path, []byte("noise"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refusedToOpen(t, folder)
+			if err := errors.Join(os.Remove(path), os.RemoveAll(path+".1")); err != nil {
+				t.Fatal(err)
+			}
+			refusedToOpen(t, folder)
+			if _, err := Restore(t.Context(), folder, file, nil, []byte("battery")); err != nil {
+				t.Fatal(err)
+			}
+			n := offline(t, folder)
+			if c, ok := n.trust.Get(identity.Pin{7}); !ok || !c.Accepted() {
+				t.Errorf("bob is %+v, %v", c, ok)
+			}
+			finish(t, n)
+		})
+	}
+}
+
+// The key of a history is gone: nothing can read that any more, and no new key
+// is made that would hide the loss.
+func TestLostKeyIsNotMadeAnew(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "p")
+	longAgo(t, folder, 1)
+	if err := os.Remove(filepath.Join(folder, keyFile)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		n, err := OpenOffline(t.Context(), folder)
+		if err == nil {
+			finish(t, n)
+			t.Fatal("opened")
+		}
+		if e, ok := errors.AsType[*profile.Error](err); !ok || e.Hint == "" || !strings.Contains(e.Problem, "is missing") {
+			t.Errorf("%v, want that the key is missing", err)
+		}
+		if _, err := os.Lstat(filepath.Join(folder, keyFile)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("key: %v, want none made", err)
+		}
 	}
 }

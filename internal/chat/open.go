@@ -26,6 +26,12 @@ var ErrLocked = profile.ErrLocked
 // maxDials bounds the dials under way at once (L-26).
 const maxDials = 16
 
+// trustFile is the pin store in the profile.
+const trustFile = "trust"
+
+const hintContactsGone = "take your backup in: llchat restore FILE; or put back a copy of this file; only if you have neither, move the files " +
+	historyFile + "* away and begin without contacts and history"
+
 // Visibility words (spec 3): open publishes nick and status, quiet only
 // constants under generated names.
 const (
@@ -140,12 +146,33 @@ func (n *Node) openProfile() (err error) {
 		n.log.Info("Identity made")
 	}
 	if n.trust, err = trust.Open(n.prof); err != nil {
-		return fmt.Errorf("%s: %w", n.prof.Path("trust"), err)
+		return fmt.Errorf("%s: %w", n.prof.Path(trustFile), err)
 	}
 	if err := n.openHistory(); err != nil {
 		return err
 	}
+	if err := n.contactsGone(); err != nil {
+		return err
+	}
 	return n.openSettings()
+}
+
+// contactsGone refuses a profile whose pin store got lost (P-26): without it all
+// contacts would be strangers, and the next send would pin whoever has the name.
+// The file is there from the first contact on, also when none is left; so what
+// shows the loss is a conversation, which only contacts have.
+func (n *Node) contactsGone() error {
+	if n.has(trustFile) {
+		return nil
+	}
+	with, err := n.hist.Peers()
+	if err != nil || len(with) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", n.prof.Path(trustFile), &trust.FileError{
+		Problem: "the file is gone, though the history holds conversations with contacts",
+		Hint:    hintContactsGone,
+	})
 }
 
 // takeProfile opens and locks the profile that the options name.

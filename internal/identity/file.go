@@ -27,8 +27,8 @@ const (
 
 // Hints for the person who started llchat.
 const (
-	hintCorrupt = "put back the copy of this file that you kept; only if you have none, move the whole profile away and start anew, as a person whom nobody knows yet"
-	hintGone    = "put back the copy of this file that you kept: without it nobody knows you any more; only if you have none, move the whole profile away and start anew, as a person whom nobody knows yet"
+	hintCorrupt = "move it away and take your backup in: llchat restore FILE; or put back a copy of it; only if you have none, move the whole profile away and start anew, as a person whom nobody knows yet"
+	hintGone    = "take your backup in: llchat restore FILE; or put back a copy of this file: without it nobody knows you any more; only if you have none, move the whole profile away and start anew, as a person whom nobody knows yet"
 	hintNewer   = "it was written by a newer llchat; use that one"
 )
 

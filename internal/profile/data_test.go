@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -202,4 +203,30 @@ func FuzzKey(f *testing.F) {
 			t.Fatalf("%q: written and read again: %v\n%s", text, err, diff)
 		}
 	})
+}
+
+// Of a damaged file that a backup has, the hint names llchat restore and what to
+// move away; of others it does not.
+func TestHintsOfDamagedFiles(t *testing.T) {
+	for name, want := range map[string]string{
+		"identity": "identity.1", "trust": "trust.1", "trust.1": "trust.1", configName: "", keyName: "",
+	} {
+		e, ok := errors.AsType[*Error](damaged("/p/"+name, "noise"))
+		if !ok || !strings.Contains(e.Hint, want) || strings.Contains(e.Hint, "llchat restore") != (want != "") {
+			t.Errorf("%s: %+v, want %q and llchat restore in the hint", name, e, want)
+		}
+	}
+}
+
+// A history without its key is not given another one.
+func TestR10_NoKeyBesideAHistory(t *testing.T) {
+	p := open(t)
+	if err := p.Create(historyName, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.StoreKey()
+	wantProblem(t, err, p.Path(keyName), "is missing")
+	if _, err := os.Lstat(p.Path(keyName)); !missing(err) {
+		t.Errorf("key: %v, want none made", err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 )
 
 // ErrLocked means that another node holds the profile.
@@ -36,8 +37,16 @@ func damaged(path, what string) error {
 	return &Error{
 		Path:    path,
 		Problem: "is damaged: " + what,
-		Hint:    "put a backup in its place, or move it away",
+		Hint:    hintDamaged(filepath.Base(path)),
 	}
+}
+
+// hintDamaged says what to do about a file that does not hold what it must.
+func hintDamaged(name string) string {
+	if under, ok := sealable(name); ok { // the files that a backup brings back
+		return fmt.Sprintf("move it away, with %s%s if there is one, and take your backup in: llchat restore FILE", under, previous)
+	}
+	return "put a copy that you kept in its place, or move it away"
 }
 
 // checkAccess refuses what belongs to somebody else or can be used by others

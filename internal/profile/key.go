@@ -36,6 +36,8 @@ const (
 	openLines     = 2
 	kdfForm       = "argon2id t=%d m=%d p=1 salt=%x"
 	wrapAlgorithm = "xchacha20poly1305"
+	historyName   = "history.db"
+	hintKey       = "put a copy of the key in its place; or take your backup into a profile of its own: llchat restore FILE --profile NAME"
 )
 
 // cost is what one guess at a passphrase takes.
@@ -107,13 +109,19 @@ func (p *Profile) readKey() (keyFile, error) {
 }
 
 // makeKey makes a key file, unless another process was faster, and returns
-// what is in it. Where something is sealed there was a key once, and another
-// one would not bring it back.
+// what is in it. Where something is sealed, or a history lies, there was a key
+// once, and another one would not bring it back.
 func (p *Profile) makeKey() (keyFile, error) {
 	if name, sealed := p.anySealed(); sealed {
 		return keyFile{}, &Error{
 			Path: p.Path(keyName), Problem: "is missing, and " + name + " is sealed with it",
-			Hint: "put a backup of the key in its place",
+			Hint: hintKey,
+		}
+	}
+	if _, err := p.root.Lstat(historyName); !missing(err) {
+		return keyFile{}, &Error{
+			Path: p.Path(keyName), Problem: "is missing, and " + historyName + " can be read with nothing else",
+			Hint: "put a copy of the key in its place; only if you have none, move the files " + historyName + "* away to begin with an empty history",
 		}
 	}
 	var k keyFile

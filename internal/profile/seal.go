@@ -110,7 +110,7 @@ func (p *Profile) plain(name string, data []byte) ([]byte, error) {
 	case protected && p.allSealed():
 		return nil, &Error{
 			Path: p.Path(name), Problem: "is not sealed, though there is a passphrase: llchat did not write it",
-			Hint: "put a backup in its place",
+			Hint: hintDamaged(name),
 		}
 	}
 	return data, nil

@@ -136,7 +136,7 @@ func (p *Profile) sweep() {
 // after a dot, or after a dash as SQLite makes them, belongs to the name.
 var (
 	destroyFirst = []string{keyName, "identity"}
-	destroyNext  = []string{"trust", "added", configName, "history.db", "log", socketName, lockName}
+	destroyNext  = []string{"trust", "added", configName, historyName, "log", socketName, lockName}
 )
 
 // Destroy makes the profile unreadable for good (R-8, P-21): it overwrites and

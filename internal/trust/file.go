@@ -25,9 +25,9 @@ const (
 
 // Hints for the person who started llchat.
 const (
-	hintCorrupt = "correct it, or put trust.1, the version before the last change, in its place; without the file every contact is a stranger"
+	hintCorrupt = "correct it, or put trust.1, the version before the last change, in its place; or move both away and take your backup in: llchat restore FILE"
 	hintNewer   = "it was written by a newer llchat; use that one"
-	hintLost    = "put trust.1 in its place; to start without any contact, move that away, too"
+	hintLost    = "put trust.1 in its place; or move that away, too, and take your backup in: llchat restore FILE"
 )
 
 // FileError is a file "trust" that cannot be used.
