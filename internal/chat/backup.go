@@ -29,6 +29,9 @@ func Backup(nameOrDir, path string, own, passphrase []byte) error {
 	if err := Exists(nameOrDir); err != nil {
 		return err
 	}
+	if err := checkFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
 	p, err := openProfile(nameOrDir)
 	if err != nil {
 		return err
@@ -42,6 +45,20 @@ func Backup(nameOrDir, path string, own, passphrase []byte) error {
 		return passphraseError(err)
 	}
 	return writeBackup(path, sealed)
+}
+
+// checkFolder wants a folder to put a backup into.
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Error{Code: CodeError, Text: "backup: there is no folder " + dir, Hint: "make it first, or choose another place"}
+	case err == nil && !info.IsDir():
+		return &Error{Code: CodeError, Text: "backup: " + dir + " is no folder", Hint: "choose another place"}
+	case err != nil:
+		return fmt.Errorf("backup: %w", err)
+	}
+	return nil
 }
 
 // writeBackup makes a file of mode 0600 that is whole or absent, and must not be
@@ -109,7 +126,17 @@ func Restore(_ context.Context, nameOrDir, path string, own, passphrase []byte) 
 	return restore(held.p, files)
 }
 
+// readBackup looks before it opens: opening a pipe waits for somebody to write.
 func readBackup(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &Error{Code: CodeNoSuch, Text: "restore: there is no file " + path, Hint: "nothing was changed"}
+	case err == nil && !info.Mode().IsRegular():
+		return nil, &Error{Code: CodeError, Text: "restore: " + path + " is no regular file", Hint: "nothing was changed; copy the backup into a file first"}
+	case err != nil:
+		return nil, fmt.Errorf("restore: %w", err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("restore: %w", err)

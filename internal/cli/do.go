@@ -92,5 +92,21 @@ func (a *app) set(ctx context.Context, key, value string) error {
 			return err
 		}
 	}
-	return r.Set(ctx, key, value)
+	if err := r.Set(ctx, key, value); err != nil {
+		return err
+	}
+	return a.noteUnlockable(key, value)
+}
+
+// noteUnlockable says of a setting about locking that it does nothing yet:
+// without a passphrase there is nothing to lock with.
+func (a *app) noteUnlockable(key, value string) error {
+	if !strings.HasPrefix(key, "lock-") || value == "0" || value == chat.LockLeave {
+		return nil
+	}
+	protected, err := chat.Protected(a.profile)
+	if err != nil || protected {
+		return err
+	}
+	return a.note("kept, but nothing locks yet: it counts once there is a passphrase (llchat passphrase set)")
 }
