@@ -93,6 +93,7 @@ func TestR7_ReceiptWhileLocked(t *testing.T) {
 		}
 		c.lan.Delay(100 * time.Millisecond)
 		send(t, c.bob, "alice", "on its way")
+		time.Sleep(50 * time.Millisecond) // it has left, and is not there yet
 		if err := c.bob.Conceal(t.Context()); err != nil {
 			t.Fatal(err)
 		}
