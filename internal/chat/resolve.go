@@ -61,8 +61,13 @@ const (
 // appears calls f until somebody bears the name, for a moment at most.
 func (n *Node) appears(ctx context.Context, who string, f func() error) error {
 	deadline := time.Now().Add(appearTime)
+	var before error // what is known when the caller's time ends inside a call
 	for {
 		err := n.call(ctx, f)
+		if before != nil && err != nil && errors.Is(err, ctx.Err()) {
+			return before
+		}
+		before = err
 		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Code != CodeNoSuch || strings.TrimSpace(who) == "" || !time.Now().Before(deadline) {
 			return err
