@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -155,6 +156,18 @@ func (n *node) sees(what, instance string, ok func(chat.Peer) bool) chat.Peer {
 	return last
 }
 
+// seesOnce waits until one row with a proven key has this instance name, and
+// nothing else has: what is announced joins its key when the addresses are known.
+func (n *node) seesOnce(instance string) {
+	n.t.Helper()
+	if !poll(n.t.Context(), seeTime, func() bool {
+		rows := slices.DeleteFunc(n.peers(), func(p chat.Peer) bool { return p.Instance.String() != instance })
+		return len(rows) == 1 && !rows[0].Fingerprint.IsZero()
+	}) {
+		n.t.Fatalf("%s does not see %s once, with a key; peers:\n%s", n.h.name, instance, n.must(0, "peers", "--json").stdout)
+	}
+}
+
 func isOnline(p chat.Peer) bool { return p.Presence != chat.Offline }
 
 // lost waits until nobody of that instance name is online.
@@ -225,6 +238,7 @@ func friends(t testing.TB, a, b *node) {
 	a.sees("online", b.name, isOnline)
 	b.sees("online", a.name, isOnline)
 	a.must(3, "send", b.name, "may I?")
+	b.seesOnce(a.name)
 	b.must(0, "accept", a.name)
 	a.sees("no longer waiting for acceptance", b.name, func(p chat.Peer) bool { return p.Stream && !p.Waiting })
 	a.must(0, "send", b.name, "thank you")
