@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"llchat/internal/lantest/pty"
 )
 
 // seen is what a terminal shows, read as it comes.
@@ -103,7 +105,7 @@ func TestG6_EveryUnlockTakesTheFirstPassphrase(t *testing.T) {
 	}
 
 	const altScreen = "\x1b[?1049h"
-	keys, screen := terminal(t)
+	keys, screen := pty.Open(t)
 	window := alice()
 	window.Stdin, window.Stdout, window.Stderr = screen, screen, screen
 	start(window)

@@ -52,14 +52,14 @@ var rooms = map[string]room{
 	"internal/safetext":  {modules: []string{"golang.org/x/text/...", "github.com/clipperhouse/..."}},
 	"internal/xmlstream": {},
 	"internal/stanza":    {uses: []string{"xmlstream"}},
-	"internal/lantest":   {uses: []string{"..."}},
+	"internal/lantest":   {uses: []string{"..."}, modules: []string{"golang.org/x/sys/unix"}},
 	"internal/arch":      {},
 	"internal/docscheck": {},
 	"test/lab":           {},
 }
 
 // testsOnly may be imported by tests and by what is for tests.
-var testsOnly = []string{"internal/lantest", "internal/lantest/pipe", "internal/arch", "internal/docscheck", "test/lab"}
+var testsOnly = []string{"internal/lantest", "internal/lantest/pipe", "internal/lantest/pty", "internal/arch", "internal/docscheck", "test/lab"}
 
 // noDice are the rooms where a guess at the next random number would cost
 // somebody a secret: only crypto/rand there.

@@ -3,37 +3,15 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// pty makes a terminal: what is written to keyboard is typed at screen.
-func pty(t *testing.T) (keyboard, screen *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = keyboard.Close() })
-	if err := unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = screen.Close() })
-	return keyboard, screen
-}
+	"llchat/internal/lantest/pty"
+)
 
 // echoed reads what the terminal shows until word is among it.
 func echoed(t *testing.T, keyboard *os.File, word string) string {
@@ -63,7 +41,7 @@ func waiting(t *testing.T, screen *os.File) int {
 // A passphrase that is typed while the one before is still being tried was
 // shown on the screen, and read by whatever came next.
 func TestG6_TypedAheadIsNeitherShownNorKept(t *testing.T) {
-	keyboard, screen := pty(t)
+	keyboard, screen := pty.Open(t)
 	end, err := hush(screen)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +66,7 @@ func TestG6_TypedAheadIsNeitherShownNorKept(t *testing.T) {
 
 // What is tried out is tried in silence, between two prompts as well.
 func TestG6_TryOutIsSilent(t *testing.T) {
-	_, screen := pty(t)
+	_, screen := pty.Open(t)
 	tries := 0
 	a := &app{Program: Program{Stdin: screen, Stderr: screen}, isTTY: func(any) bool { return true }}
 	echoes := func() bool {

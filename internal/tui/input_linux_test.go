@@ -6,36 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
-)
 
-// ptyFor makes a terminal: what is written to keys is typed at screen.
-func ptyFor(t *testing.T) (keys, screen *os.File) {
-	t.Helper()
-	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = keys.Close() })
-	if err := unix.IoctlSetPointerInt(int(keys.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(keys.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = screen.Close() })
-	return keys, screen
-}
+	"llchat/internal/lantest/pty"
+)
 
 // shownOn reads what the terminal shows for good, and says when it was word.
 func shownOn(keys io.Reader, word string) <-chan struct{} {
@@ -79,7 +57,7 @@ func within[T any](t *testing.T, what string, c <-chan T) T {
 // A window that a lock ended left a reader behind, which took octets of the
 // passphrase that was asked for next.
 func TestG6_EndedWindowReadsNoPassphrase(t *testing.T) {
-	keys, screen := ptyFor(t)
+	keys, screen := pty.Open(t)
 	if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +95,7 @@ func TestG6_EndedWindowReadsNoPassphrase(t *testing.T) {
 
 // A reader that wakes when its window is gone gets an end and takes nothing.
 func TestG6_KeyboardTakenReadsNothing(t *testing.T) {
-	keys, screen := ptyFor(t)
+	keys, screen := pty.Open(t)
 	in, end := inputOf(Options{In: screen})
 	buf := make([]byte, 64)
 	if _, err := keys.WriteString("key\n"); err != nil {

@@ -3,12 +3,13 @@
 package lab
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"llchat/internal/lantest/pty"
 )
 
 // terminal is a pseudo-terminal. Nobody is at it: it answers no query.
@@ -19,23 +20,7 @@ type terminal struct {
 
 func (h *host) terminal(t testing.TB, columns, rows uint16) *terminal {
 	t.Helper()
-	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = control.Close() })
-	if err := unix.IoctlSetPointerInt(int(control.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatalf("unlock terminal: %v", err)
-	}
-	no, err := unix.IoctlGetInt(int(control.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatalf("number of terminal: %v", err)
-	}
-	line, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", no), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = line.Close() })
+	control, line := pty.Open(t)
 	if err := unix.IoctlSetWinsize(int(control.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
 		t.Fatalf("size of terminal: %v", err)
 	}
