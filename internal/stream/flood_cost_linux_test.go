@@ -9,9 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,46 +53,15 @@ func TestFloodedProcess(t *testing.T) {
 
 // flooded is that process from the other side.
 type flooded struct {
+	process
 	node, bare netip.AddrPort
-	in         io.WriteCloser
-	out        *bufio.Scanner
 }
 
 func startFlooded(b *testing.B) *flooded {
 	b.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFloodedProcess$", "-test.v")
-	cmd.Env = append(os.Environ(), floodedProcess+"=1")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	f := &flooded{in: in, out: bufio.NewScanner(out)}
-	at := f.said(b, "flooded")
-	f.node, f.bare = netip.MustParseAddrPort(at[0]), netip.MustParseAddrPort(at[1])
+	f := &flooded{process: startProcess(b, "TestFloodedProcess", floodedProcess)}
+	f.node, f.bare = f.places(b, "flooded")
 	return f
-}
-
-// said returns what follows a word that the process says.
-func (f *flooded) said(b *testing.B, word string) []string {
-	b.Helper()
-	for f.out.Scan() {
-		if all := strings.Fields(f.out.Text()); len(all) > 1 && all[0] == word {
-			return all[1:]
-		}
-	}
-	b.Fatal("the other process said nothing")
-	return nil
 }
 
 // cost is the processor time that the process has used.

@@ -56,11 +56,17 @@ func echoTLS(c *tls.Conn, there, back int) {
 	}
 }
 
-// startEcho starts the other side and returns where it listens.
-func startEcho(b *testing.B) (node, raw netip.AddrPort) {
+// process is a copy of this test binary that runs one test, which says by a
+// variable of the environment that it is meant. It ends with its input.
+type process struct {
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+func startProcess(b *testing.B, test, mark string) process {
 	b.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestEchoProcess$", "-test.v")
-	cmd.Env = append(os.Environ(), echoProcess+"=1")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
+	cmd.Env = append(os.Environ(), mark+"=1")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -76,19 +82,32 @@ func startEcho(b *testing.B) (node, raw netip.AddrPort) {
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	for s := bufio.NewScanner(out); s.Scan(); {
-		if f := strings.Fields(s.Text()); len(f) == 3 && f[0] == "echo" {
-			return netip.MustParseAddrPort(f[1]), netip.MustParseAddrPort(f[2])
+	return process{in, bufio.NewScanner(out)}
+}
+
+// said returns what follows a word that the process says.
+func (p process) said(b *testing.B, word string) []string {
+	b.Helper()
+	for p.out.Scan() {
+		if all := strings.Fields(p.out.Text()); len(all) > 1 && all[0] == word {
+			return all[1:]
 		}
 	}
 	b.Fatal("the other process said nothing")
-	return node, raw
+	return nil
+}
+
+// places are the two addresses that follow a word.
+func (p process) places(b *testing.B, word string) (node, bare netip.AddrPort) {
+	b.Helper()
+	at := p.said(b, word)
+	return netip.MustParseAddrPort(at[0]), netip.MustParseAddrPort(at[1])
 }
 
 // BenchmarkS1_Processes is BenchmarkS1 between two processes, as two people
 // have it: to both the wake-up of the other process belongs.
 func BenchmarkS1_Processes(b *testing.B) {
-	node, raw := startEcho(b)
+	node, raw := startProcess(b, "TestEchoProcess", echoProcess).places(b, "echo")
 	m := message(strings.Repeat("a message that fills its bucket of 512 octets ", 4))
 	m.Request = true
 	if n := padded(len(stanza.AppendAddressed(nil, m, "alice@kite", "bob@reef")) + len(requestAck)); n != 512 {
