@@ -71,9 +71,9 @@ func (a *app) retryCommand() *cobra.Command {
 			"old one goes. What waits goes out by itself." + idHelp + peerHelp,
 		example: "llchat retry bob 0c5f2a9e6b7d41c38f10a2b4c6d8e0f1", complete: a.completePeer,
 		run: func(ctx context.Context, args []string) error {
-			return a.deliver(ctx, args[0], timeout, func(ctx context.Context, r *reached) (chat.Message, error) {
+			return a.deliver(ctx, sending{who: args[0], timeout: timeout, give: func(ctx context.Context, r *reached) (chat.Message, error) {
 				return r.Retry(ctx, args[0], args[1])
-			}, "")
+			}})
 		},
 	})
 	timeoutFlag(cmd, &timeout)

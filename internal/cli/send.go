@@ -78,24 +78,25 @@ func (a *app) send(ctx context.Context, who string, w chat.Writing, timeout time
 	if w.ID == "" {
 		w.ID = chat.NewID()
 	}
-	return a.deliver(ctx, who, timeout, func(ctx context.Context, r *reached) (chat.Message, error) {
-		return a.hand(ctx, r, who, w)
-	}, w.ID)
+	return a.deliver(ctx, sending{
+		who: who, id: w.ID, timeout: timeout, message: w.Reacts == "" && w.Retracts == "" && w.Replaces == "",
+		give: func(ctx context.Context, r *reached) (chat.Message, error) { return a.hand(ctx, r, who, w) },
+	})
 }
 
 // deliver gives something to the engine and waits for its receipt. When the node
 // ends before it answered, what has an id is given to the next one: that knows
 // what is on the disk, and sends nothing twice.
-func (a *app) deliver(ctx context.Context, who string, timeout time.Duration, give giving, id string) error {
-	if timeout <= 0 {
+func (a *app) deliver(ctx context.Context, s sending) error {
+	if s.timeout <= 0 {
 		return usage("the timeout must be above zero", "a time like 10s or 1m30s: --timeout 10s")
 	}
-	defer a.startPatience(who)()
-	s := sending{a: a, who: who, give: give, id: id, timeout: timeout, began: time.Now()}
-	last, err := s.attempt(ctx, timeout)
-	for tries := 0; id != "" && tries < sendTries && errors.Is(err, chat.ErrEnded) && ctx.Err() == nil; tries++ {
+	defer a.startPatience(s.who)()
+	s.a, s.began = a, time.Now()
+	last, err := s.attempt(ctx, s.timeout)
+	for tries := 0; s.id != "" && tries < sendTries && errors.Is(err, chat.ErrEnded) && ctx.Err() == nil; tries++ {
 		s.again = true
-		last, err = s.attempt(ctx, max(againTime, timeout-time.Since(s.began)))
+		last, err = s.attempt(ctx, max(againTime, s.timeout-time.Since(s.began)))
 	}
 	if errors.Is(err, chat.ErrEnded) {
 		err = s.lost()

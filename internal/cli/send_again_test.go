@@ -149,6 +149,56 @@ func TestSendTooLateIsKept(t *testing.T) {
 	})
 }
 
+// hanging is a node that hangs, and says of a message what it is told to.
+type hanging struct {
+	stub
+	says error
+}
+
+func (h *hanging) Write(ctx context.Context, _ string, _ chat.Writing) (chat.Message, error) {
+	<-ctx.Done()
+	return chat.Message{}, ctx.Err()
+}
+
+func (h *hanging) Retry(ctx context.Context, _, _ string) (chat.Message, error) {
+	return h.Write(ctx, "", chat.Writing{})
+}
+
+func (h *hanging) Message(context.Context, string, string) (chat.Message, error) {
+	return chat.Message{}, h.says
+}
+
+// That nothing was sent is said where the node knows it, and nowhere else: a
+// reaction, a correction and what is sent anew are not found by their id.
+func TestSendTooLateSaysWhatIsKnown(t *testing.T) {
+	gone := &chat.Error{Code: chat.CodeNoSuch, Text: "there is no such message"}
+	for name, c := range map[string]struct {
+		args string
+		says error
+		want string
+	}{
+		"it is not there":  {"send bob x", gone, "nothing was sent"},
+		"no answer either": {"send bob x", context.DeadlineExceeded, "not known"},
+		"a correction":     {"send bob x --replace " + toBob.ID, gone, "not known"},
+		"a reaction":       {"react bob " + toBob.ID + " 👍", gone, "not known"},
+		"sent anew":        {"retry bob " + toBob.ID, gone, "not known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var errs bytes.Buffer
+				a := newApp(Program{Stdout: &bytes.Buffer{}, Stderr: &errs})
+				a.connect = func(context.Context, need) (*reached, error) {
+					return &reached{API: &hanging{says: c.says}, running: true, end: func() {}}, nil
+				}
+				code := a.run(t.Context(), strings.Fields(c.args+" --timeout 2s"))
+				if got := errs.String(); code != chat.CodeError || !strings.Contains(got, c.want) {
+					t.Errorf("code %d: %s; want %q", code, got, c.want)
+				}
+			})
+		})
+	}
+}
+
 // An id of one's own goes to the node as it is.
 func TestSendID(t *testing.T) {
 	api := &stub{sent: toBob, events: []chat.Event{{Body: toBob}}}

@@ -12,12 +12,13 @@ import (
 // giving gives something that is to be delivered to an engine.
 type giving func(context.Context, *reached) (chat.Message, error)
 
-// sending is one message on its way, through as many nodes as it takes.
+// sending is one thing on its way, through as many nodes as it takes.
 type sending struct {
 	a       *app
 	who     string
 	give    giving
 	id      string // empty: only the node knows it
+	message bool   // one by itself: a node finds it by its id, and send takes that
 	timeout time.Duration
 	began   time.Time
 	again   bool // a node ended before it answered
@@ -53,18 +54,26 @@ func (s *sending) attempt(ctx context.Context, timeout time.Duration) (chat.Even
 }
 
 // late looks whether a message is kept after all that nobody confirmed in time.
+// That it is not is said only where the node says so.
 func (s *sending) late(ctx context.Context, r *reached) (chat.Event, error) {
-	if s.id != "" {
-		looking, cancel := context.WithTimeout(ctx, lookTime)
-		defer cancel()
-		if m, err := r.Message(looking, s.who, s.id); err == nil && m.ID == s.id {
-			return chat.Event{Time: m.Written, Body: m}, nil
-		}
+	e := &chat.Error{
+		Code: chat.CodeError, Text: fmt.Sprintf("%s did not answer within %v: whether this is kept is not known", s.who, s.timeout),
+		Hint: s.askAgain(),
 	}
-	return chat.Event{}, &chat.Error{
-		Code: chat.CodeError, Text: fmt.Sprintf("%s did not answer within %v: nothing was sent", s.who, s.timeout),
-		Hint: "send it again, with a longer --timeout",
+	if !s.message {
+		return chat.Event{}, e
 	}
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	m, err := r.Message(looking, s.who, s.id)
+	if err == nil && m.ID == s.id {
+		return chat.Event{Time: m.Written, Body: m}, nil
+	}
+	if said, ok := errors.AsType[*chat.Error](err); ok && said.Code == chat.CodeNoSuch {
+		e.Text = fmt.Sprintf("%s did not answer within %v: nothing was sent", s.who, s.timeout)
+		e.Hint = "send it again, with a longer --timeout"
+	}
+	return chat.Event{}, e
 }
 
 // lost says what is known of a message whose node ended, when there is no other
@@ -73,13 +82,17 @@ func (s *sending) lost() error {
 	text := "the running node ended before it had the message: it is not kept"
 	hint := "start it again (llchat daemon), and send the message again"
 	if s.given {
-		text = "the running node ended before it said whether the message is kept"
-		hint = "llchat history PEER shows whether it is"
-		if s.id != "" {
-			hint = "send it again with --id " + s.id + ": it arrives once, also if it is kept"
-		}
+		text, hint = "the running node ended before it said whether the message is kept", s.askAgain()
 	}
 	return &chat.Error{Code: chat.CodeError, Text: text, Hint: hint}
+}
+
+// askAgain is how to learn what became of it, without doing it twice.
+func (s *sending) askAgain() string {
+	if s.message {
+		return "send it again with --id " + s.id + ": it arrives once, also if it is kept"
+	}
+	return "llchat history PEER shows whether it is"
 }
 
 // follow waits for the end of a message's journey, or for a reason why it

@@ -61,7 +61,12 @@ func (s *stub) Forget(_ context.Context, who string) error {
 	return s.err
 }
 
-func (s *stub) Message(context.Context, string, string) (chat.Message, error) { return fromBob, s.err }
+func (s *stub) Message(context.Context, string, string) (chat.Message, error) {
+	if s.slow > 0 { // it never got as far as to store one
+		return chat.Message{}, &chat.Error{Code: chat.CodeNoSuch, Text: "there is no such message"}
+	}
+	return fromBob, s.err
+}
 
 func (s *stub) Export(_ context.Context, _ string, after int64, _ int) ([]chat.Message, error) {
 	if after > 0 || s.err != nil {
