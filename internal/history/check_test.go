@@ -101,7 +101,7 @@ func TestCheckDamaged(t *testing.T) {
 // next start needs to see them, too.
 func TestCheckClosedSeesDamagedLog(t *testing.T) {
 	live, _ := five(t)
-	path := killed(t, live.path)
+	path := killed(t, live)
 	if err := CheckClosed(t.Context(), path, testKey); err != nil {
 		t.Errorf("a whole log: %v", err)
 	}

@@ -136,7 +136,7 @@ func TestDiskFull(t *testing.T) {
 			stored = append(stored, "after")
 			failed = "" // the next commit took its place in the log
 		}
-		again := open(t, crashed(t, path))
+		again := open(t, crashed(t, s))
 		got := bodies(must[[]Message](t)(again.Page(bob, 0, maxPage)))
 		// SQLite repeats the last page of a commit up to a whole block. When
 		// only that fails, a crash right then may bring the message back.

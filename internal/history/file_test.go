@@ -17,17 +17,17 @@ import (
 
 // crashed returns the path of a copy of the store's files as a crash would
 // leave them: what was committed last is only in the log.
-func crashed(t *testing.T, path string) string {
+func crashed(t *testing.T, s *Store) string { return copied(t, s, "", "-wal") }
+
+// copied copies files of a store at one moment: it indexes by itself when
+// nobody writes.
+func copied(t *testing.T, s *Store, suffixes ...string) string {
 	t.Helper()
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
 	to := dbPath(t)
-	for _, suffix := range []string{"", "-wal"} {
-		data, err := os.ReadFile(path + suffix)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to+suffix, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	for _, suffix := range suffixes {
+		copyOver(t, to+suffix, s.path+suffix)
 	}
 	return to
 }
@@ -74,7 +74,7 @@ func refused(t *testing.T, path string, key [32]byte) *Error {
 func TestWrongKey(t *testing.T) {
 	s := open(t, dbPath(t))
 	add(t, s, in(bob, 1, "in the log only"))
-	path := crashed(t, s.path)
+	path := crashed(t, s)
 	wrong := testKey
 	wrong[31] ^= 1
 	if e := refused(t, path, wrong); !strings.Contains(e.Problem, "this key") {

@@ -61,7 +61,7 @@ func TestSalvageFirstPageWithLog(t *testing.T) {
 	if err := live.SetDraft("bob", "half"); err != nil {
 		t.Fatal(err)
 	}
-	path := killed(t, live.path)
+	path := killed(t, live)
 	noise(t, path, 100)
 	if _, err := Salvage(t.Context(), path, testKey); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func TestRemovedFileIsMadeAnew(t *testing.T) {
 		if got := bodies(must[[]Message](t)(s.Page(bob, 0, 9))); !cmp.Equal(got, want) {
 			t.Errorf("%q: %q", pattern, got)
 		}
-		again := open(t, killed(t, s.path))
+		again := open(t, killed(t, s))
 		if got := bodies(must[[]Message](t)(again.Page(bob, 0, 9))); !cmp.Equal(got, want) {
 			t.Errorf("%q: after a kill %q", pattern, got)
 		}

@@ -199,7 +199,7 @@ func TestSalvageWithLog(t *testing.T) {
 	addAll(t, live, list)
 	live.wipeLog()
 	add(t, live, in(bob, 1000, "in the log only"))
-	path := crashed(t, live.path)
+	path := crashed(t, live)
 	log, err := os.ReadFile(path + "-wal")
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestSalvageWithLog(t *testing.T) {
 func TestSalvageAgainAfterCrash(t *testing.T) {
 	live := open(t, dbPath(t))
 	add(t, live, in(bob, 1, "in the log only"))
-	path := crashed(t, live.path)
+	path := crashed(t, live)
 	f := file{standard, path, testKey}
 	aside, err := f.setAside()
 	if err != nil {
@@ -339,7 +339,7 @@ func TestLogLost(t *testing.T) {
 	live.wipeLog()
 	add(t, live, in(bob, 2, "in the log only"))
 	for _, lost := range []bool{false, true} {
-		path := crashed(t, live.path)
+		path := crashed(t, live)
 		if err := os.WriteFile(path+"-shm", make([]byte, 32<<10), 0o600); err != nil {
 			t.Fatal(err)
 		}

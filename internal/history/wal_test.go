@@ -13,12 +13,7 @@ import (
 
 // killed returns the path of a copy of the store's files as kill -9 leaves
 // them: with the index of the log.
-func killed(t *testing.T, path string) string {
-	t.Helper()
-	to := crashed(t, path)
-	copyOver(t, to+"-shm", path+"-shm")
-	return to
-}
+func killed(t *testing.T, s *Store) string { return copied(t, s, "", "-wal", "-shm") }
 
 func copyOver(t *testing.T, to, from string) {
 	t.Helper()
@@ -83,7 +78,7 @@ func TestDamagedLogIsNoticed(t *testing.T) {
 	lost := 0
 	for _, n := range faultPoints(int(blocks), 12) {
 		block := int64(n)
-		path := killed(t, live.path)
+		path := killed(t, live)
 		noise(t, path+"-wal", block*pageSize+1000)
 		damagedLog := must[[]byte](t)(os.ReadFile(path + "-wal"))
 		if s, err := Open(path, testKey); !errors.Is(err, ErrDamaged) {
@@ -127,7 +122,7 @@ func TestDamagedLogWithoutIndex(t *testing.T) {
 	blocks := size(t, live.path+"-wal") / pageSize
 	for _, n := range faultPoints(int(blocks)/2, 6) {
 		block := int64(n)
-		path := crashed(t, live.path)
+		path := crashed(t, live)
 		noise(t, path+"-wal", block*pageSize+1000)
 		if s, err := Open(path, testKey); !errors.Is(err, ErrDamaged) {
 			t.Errorf("block %d: opened with %v", block, err)
@@ -150,14 +145,14 @@ func TestUnfinishedLogIsNoDamage(t *testing.T) {
 	t.Parallel()
 	live, want := five(t)
 	before := size(t, live.path+"-wal")
-	index := killed(t, live.path) + "-shm"
+	index := killed(t, live) + "-shm"
 	add(t, live, out(bob, 400, "was never confirmed"))
 	after := size(t, live.path+"-wal")
 	first := before / pageSize // the block that both share stays
 	for _, known := range []bool{false, true} {
 		for cut := first; cut < after/pageSize; cut++ {
 			for _, torn := range []bool{false, true} {
-				path := crashed(t, live.path)
+				path := crashed(t, live)
 				if known { // what the power left is that of the commit before
 					copyOver(t, path+"-shm", index)
 				}
@@ -204,7 +199,7 @@ func TestLeftoversInLogAreNoDamage(t *testing.T) {
 	if !errors.Is(err, big) {
 		t.Fatal(err)
 	}
-	for _, path := range []string{killed(t, live.path), crashed(t, live.path)} {
+	for _, path := range []string{killed(t, live), crashed(t, live)} {
 		s := open(t, path)
 		if page := must[[]Message](t)(s.Page(bob, 0, maxPage)); len(page) != len(want)+1 || s.LogLost() {
 			t.Errorf("%d messages, want %d", len(page), len(want)+1)
@@ -216,7 +211,7 @@ func TestLeftoversInLogAreNoDamage(t *testing.T) {
 func TestEmptiedLogIsNoticed(t *testing.T) {
 	t.Parallel()
 	live, want := five(t)
-	path := killed(t, live.path)
+	path := killed(t, live)
 	if err := os.Truncate(path+"-wal", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +222,7 @@ func TestEmptiedLogIsNoticed(t *testing.T) {
 	if err := live.wipeLog(); err != nil {
 		t.Fatal(err)
 	}
-	if open(t, killed(t, live.path)).LogLost() { // SQLite cut this one
+	if open(t, killed(t, live)).LogLost() { // SQLite cut this one
 		t.Error("a log that was written back is called lost")
 	}
 }
